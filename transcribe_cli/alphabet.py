@@ -1,0 +1,69 @@
+"""The units a model writes: token ids ↔ text, the blank, and how units join to words."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Alphabet:
+    """Output units of a CTC model, in the order of its output columns.
+
+    tokens: the text of each unit; the blank's entry is a name, never printed.
+    blank: index of the blank.
+    boundary: the token that separates words (" " for characters); None where every unit is a word of its own.
+    """
+
+    tokens: tuple[str, ...]
+    blank: int = 0
+    boundary: str | None = " "
+    _index: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.blank < len(self.tokens):
+            raise ValueError(f"the blank's index {self.blank} is outside the {len(self.tokens)} tokens")
+        index = {token: i for i, token in enumerate(self.tokens) if i != self.blank}
+        if len(index) != len(self.tokens) - 1:
+            raise ValueError("the alphabet has the same token twice")
+        object.__setattr__(self, "_index", index)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def boundary_id(self) -> int | None:
+        return None if self.boundary is None else self._index.get(self.boundary)
+
+    def spells(self, text: str) -> bool:
+        """Whether every unit of the text is in the alphabet."""
+        return not self.missing(text)
+
+    def missing(self, text: str) -> list[str]:
+        """Units of the text that the alphabet lacks, each once, in order of appearance."""
+        return list(dict.fromkeys(unit for unit in self._split(text) if unit not in self._index))
+
+    def encode(self, text: str) -> list[int]:
+        """Text → label ids without blanks. Raises KeyError on a unit outside the alphabet (ask `missing` first)."""
+        return [self._index[unit] for unit in self._split(text)]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Collapsed label ids (blanks skipped) → text with single spaces and none at the ends."""
+        units = [self.tokens[i] for i in ids if i != self.blank]
+        joined = ("" if self.boundary is not None else " ").join(units)
+        if self.boundary is not None and self.boundary != " ":
+            joined = joined.replace(self.boundary, " ")
+        return " ".join(joined.split())
+
+    def _split(self, text: str) -> Sequence[str]:
+        words = text.split()
+        if self.boundary is None:
+            return words
+        if all(len(token) == 1 for i, token in enumerate(self.tokens) if i != self.blank):
+            return list(self.boundary.join(words))
+        # longest match first, for alphabets with units of several characters
+        by_length = sorted(self._index, key=len, reverse=True)
+        rest, units = self.boundary.join(words), []
+        while rest:
+            unit = next((token for token in by_length if rest.startswith(token)), rest[0])
+            units.append(unit)
+            rest = rest[len(unit) :]
+        return units

@@ -1,0 +1,149 @@
+"""A model's card: everything that is needed to feed the model and read its output, as JSON beside it.
+
+What comes in is a dict (read from `card.json` or an ONNX file's metadata), what goes out a checked, frozen value.
+Nothing in a card is executed, and no path in it may leave its folder.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..alphabet import Alphabet
+from ..errors import ModelError
+from ..features import FeatureRecipe
+
+FORMAT = 1  # raised when a card stops being readable by older versions
+
+
+@dataclass(frozen=True, slots=True)
+class GraphInput:
+    """How the graph is fed. layout: "bft" (batch, features, frames), "btf", or "bn" for raw samples (batch, samples)."""
+
+    name: str
+    layout: str = "bft"
+    lengths: str | None = None  # name of an int64 (batch,) input of valid frames; without one only equal lengths share a batch
+    max_frames: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOutput:
+    """What the graph gives: (batch, rows, tokens), natural log-probabilities unless `scores` says otherwise."""
+
+    name: str
+    frame_seconds: float  # seconds from one row to the next
+    scores: str = "log_probs"  # or "logits", which are log-softmaxed
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPlan:
+    """Longest window and the context shared with its neighbours, in seconds, that the model was measured with."""
+
+    seconds: float = 15.0
+    context_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModelEntry:
+    """The language model that travels with the model, and the weights it was tuned at."""
+
+    file: str
+    lm_weight: float = 0.5
+    word_bonus: float = 1.0
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A model's card; see the module's docstring. `extra` keeps what this version does not know."""
+
+    name: str
+    version: str
+    language: str
+    sample_rate: int
+    features: FeatureRecipe
+    input: GraphInput
+    output: GraphOutput
+    alphabet: Alphabet
+    graph: str = "model.onnx"
+    windows: WindowPlan = WindowPlan()
+    language_model: LanguageModelEntry | None = None
+    confidence_temperature: float = 1.0
+    checksums: dict[str, str] = field(default_factory=dict)  # file name → sha256, hexadecimal
+    extra: dict[str, Any] = field(default_factory=dict)  # training data, licences, measured error rates, …
+
+    @property
+    def id(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+def parse(text: str, where: str) -> Card:
+    """JSON text → Card. Raises ModelError, naming `where` and the key, when the card is broken."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ModelError(f"{where}: the card is not JSON ({error})") from error
+    if not isinstance(data, dict):
+        raise ModelError(f"{where}: the card is not a JSON object")
+    return from_dict(data, where)
+
+
+def from_dict(data: dict[str, Any], where: str) -> Card:
+    """A card's JSON object → Card. Raises ModelError, naming `where` and the key, when it is broken."""
+    if data.get("format") != FORMAT:
+        raise ModelError(f"{where}: card format {data.get('format')!r}, this version reads format {FORMAT}")
+    try:
+        known = {
+            "name": str(data["name"]),
+            "version": str(data["version"]),
+            "language": str(data.get("language", "")),
+            "sample_rate": _integer(data["sample_rate"], 4000, 192000),
+            "features": FeatureRecipe.from_dict(data["features"]),
+            "input": GraphInput(**data["input"]),
+            "output": GraphOutput(**data["output"]),
+            "alphabet": Alphabet(
+                tuple(map(str, data["alphabet"]["tokens"])),
+                int(data["alphabet"].get("blank", 0)),
+                data["alphabet"].get("boundary", " "),
+            ),
+            "graph": _file_name(data.get("graph", "model.onnx")),
+            "windows": WindowPlan(**data.get("windows", {})),
+            "confidence_temperature": float(data.get("confidence_temperature", 1.0)),
+            "checksums": {_file_name(k): str(v) for k, v in data.get("checksums", {}).items()},
+        }
+        if data.get("language_model"):
+            known["language_model"] = LanguageModelEntry(**data["language_model"])
+            _file_name(known["language_model"].file)
+    except KeyError as error:
+        raise ModelError(f"{where}: the card lacks {error}") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{where}: the card is broken: {error}") from error
+    card = Card(**known, extra={k: v for k, v in data.items() if k not in known and k not in ("format", "language_model")})
+    _check(card, where)
+    return card
+
+
+def _check(card: Card, where: str) -> None:
+    if card.input.layout not in ("bft", "btf", "bn"):
+        raise ModelError(f"{where}: input layout {card.input.layout!r} is not one of bft, btf, bn")
+    if card.output.scores not in ("log_probs", "logits"):
+        raise ModelError(f"{where}: output scores {card.output.scores!r} are neither log_probs nor logits")
+    if not 0.001 <= card.output.frame_seconds <= 1:
+        raise ModelError(f"{where}: frame_seconds {card.output.frame_seconds} is not between 0.001 and 1")
+    if not (0 <= card.windows.context_seconds * 2 < card.windows.seconds <= 600):
+        raise ModelError(f"{where}: windows of {card.windows.seconds} s cannot hold {card.windows.context_seconds} s of context")
+    if not card.confidence_temperature > 0:
+        raise ModelError(f"{where}: confidence_temperature must be above 0")
+
+
+def _integer(value: object, low: int, high: int) -> int:
+    if not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{value!r} is not a whole number from {low} to {high}")
+    return value
+
+
+def _file_name(value: object) -> str:
+    """A plain file name inside the bundle's folder; anything that could leave it is refused."""
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", value):
+        raise ValueError(f"{value!r} is not a plain file name")
+    return value
