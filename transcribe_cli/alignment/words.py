@@ -1,0 +1,107 @@
+"""From a text and the emissions it was read from to timed words.
+
+The Viterbi path says at which frames each unit was emitted. CTC's posteriors are spikes: a unit is usually emitted in
+one or two frames somewhere within its sound, so a word's frames are shorter than the word. Its time is therefore the
+span from its first unit's first frame to its last unit's last, widened by `LEAD_SECONDS` and `TAIL_SECONDS`; where
+the gap to a neighbour is too small for both, it is shared between them in that proportion. Words never overlap, never
+go backwards and never leave the emissions.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from ..alphabet import Alphabet
+from ..ctc.viterbi import align
+from ..errors import CTCError
+from ..transcript import Word
+from .confidence import label_confidences, word_confidences
+
+LEAD_SECONDS = 0.04
+TAIL_SECONDS = 0.06
+
+
+def align_words(
+    log_probs: npt.NDArray[np.floating],
+    text: str,
+    alphabet: Alphabet,
+    frame_seconds: float,
+    start_seconds: float = 0.0,
+    temperature: float = 1.0,
+) -> tuple[Word, ...]:
+    """Words of a text with times and confidences, aligned to log_probs (T, V) whose first row begins at start_seconds.
+
+    text: words separated by white space, spelled in the alphabet (a decoder's output is). temperature: the card's
+    `confidence_temperature`. An empty text gives no words.
+
+    Raises:
+        CTCError: a unit outside the alphabet, or a text too long for the frames.
+    """
+    texts = text.split()
+    if not texts:
+        return ()
+    missing = alphabet.missing(text)
+    if missing:
+        raise CTCError(f"the model's alphabet cannot spell {missing[0]!r}: write the text in its units")
+    labels = np.asarray(alphabet.encode(text), dtype=np.intp)
+    if log_probs.ndim != 2 or log_probs.shape[1] != len(alphabet):
+        raise CTCError(f"emissions of shape {log_probs.shape} do not fit an alphabet of {len(alphabet)} tokens")
+    path = align(log_probs, labels, alphabet.blank, checked=True)
+    first, last = word_labels(labels, alphabet)
+    starts, ends = path.spans()
+    sure = word_confidences(label_confidences(log_probs, labels, starts, ends, temperature), first, last)
+    times = word_times(starts[first], ends[last], len(log_probs), frame_seconds) + start_seconds
+    return tuple(
+        Word(word, start, end, confidence)
+        for word, (start, end), confidence in zip(texts, times.tolist(), sure.tolist(), strict=True)
+    )
+
+
+def word_labels(labels: npt.NDArray[np.intp], alphabet: Alphabet) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Places of each word's first and last label, boundaries left out: two (W,) arrays.
+
+    A unit that holds the boundary inside itself ("▁the") belongs to the word it goes on with.
+    """
+    if alphabet.boundary is None:
+        every = np.arange(len(labels))
+        return every, every
+    if alphabet.boundary_id is not None and all(len(token) == 1 for token in alphabet.tokens if token != alphabet.tokens[alphabet.blank]):
+        gaps = np.flatnonzero(labels == alphabet.boundary_id)
+        return np.concatenate(([0], gaps + 1)), np.concatenate((gaps - 1, [len(labels) - 1]))
+    first: list[int] = []
+    last: list[int] = []
+    fresh = True
+    for place, label in enumerate(labels):
+        for n, piece in enumerate(alphabet.tokens[label].split(alphabet.boundary)):
+            fresh = fresh or n > 0
+            if piece and fresh:
+                first.append(place)
+                last.append(place)
+                fresh = False
+            elif piece:
+                last[-1] = place
+    return np.asarray(first, dtype=np.intp), np.asarray(last, dtype=np.intp)
+
+
+def word_times(
+    starts: npt.NDArray[np.intp],
+    ends: npt.NDArray[np.intp],
+    n_frames: int,
+    frame_seconds: float,
+    lead_seconds: float = LEAD_SECONDS,
+    tail_seconds: float = TAIL_SECONDS,
+) -> npt.NDArray[np.float64]:
+    """Padded start and end of each word in seconds from the first frame: (W, 2), sorted, without overlap.
+
+    starts, ends: (W,) frames of the words' units, end exclusive.
+    """
+    begin, end = starts * frame_seconds, ends * frame_seconds
+    gap = begin - np.concatenate(([-np.inf], end[:-1]))  # before each word; negative where two words share a unit
+    gap = np.maximum(gap, 0.0)
+    wanted = lead_seconds + tail_seconds
+    share = np.minimum(1.0, gap / wanted) if wanted > 0 else np.zeros(len(gap))
+    padded_begin = np.maximum(begin - lead_seconds * share, 0.0)
+    padded_end = end + tail_seconds * np.append(share[1:], 1.0)
+    padded_end = np.minimum(padded_end, n_frames * frame_seconds)
+    # rounding and shared units could leave an overlap of a hair
+    padded_end[:-1] = np.minimum(padded_end[:-1], np.maximum(padded_begin[1:], padded_begin[:-1]))
+    return np.stack((padded_begin, padded_end), axis=1)
