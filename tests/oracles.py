@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 
-def random_log_probs(rng: np.random.Generator, n_frames: int, n_tokens: int, sharpness: float = 2.0) -> npt.NDArray[np.float64]:
+def random_log_probs(
+    rng: np.random.Generator, n_frames: int, n_tokens: int, sharpness: float = 2.0
+) -> npt.NDArray[np.float64]:
     """Rows of a random distribution, (T, V) natural logarithms."""
     scores = rng.normal(scale=sharpness, size=(n_frames, n_tokens))
     return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
@@ -47,7 +49,9 @@ def best_alignment_by_enumeration(log_probs: npt.NDArray[np.float64], labels: Se
     return max((p for path, p in every_path(log_probs) if collapse_slowly(path, blank) == tuple(labels)), default=0.0)
 
 
-def occupancy_by_enumeration(log_probs: npt.NDArray[np.float64], labels: Sequence[int], blank: int) -> npt.NDArray[np.float64]:
+def occupancy_by_enumeration(
+    log_probs: npt.NDArray[np.float64], labels: Sequence[int], blank: int
+) -> npt.NDArray[np.float64]:
     """P(column v at frame t | frames, labels): (T, V)."""
     occupancy = np.zeros_like(log_probs)
     for path, p in every_path(log_probs):

@@ -28,8 +28,8 @@ def label_confidences(
         scaled = rows / temperature
         top = scaled.max(axis=1, keepdims=True)
         own = own / temperature - (top[:, 0] + np.log(np.exp(scaled - top).sum(axis=1)))
-    peaks = np.exp(np.maximum.reduceat(own, first))
-    return np.clip(peaks, 0.0, 1.0)
+    peaks: npt.NDArray[np.float64] = np.maximum.reduceat(own, first)
+    return np.exp(np.minimum(peaks, 0.0))
 
 
 def word_confidences(

@@ -29,9 +29,7 @@ class SegmentOptions:
 DEFAULT = SegmentOptions()
 
 
-def group(
-    words: Sequence[Word], options: SegmentOptions = DEFAULT, channel: int | None = None
-) -> tuple[Segment, ...]:
+def group(words: Sequence[Word], options: SegmentOptions = DEFAULT, channel: int | None = None) -> tuple[Segment, ...]:
     """Words in order of time → segments that hold every word once, in the same order."""
     segments = []
     begin = 0

@@ -64,7 +64,9 @@ def word_labels(labels: npt.NDArray[np.intp], alphabet: Alphabet) -> tuple[npt.N
     if alphabet.boundary is None:
         every = np.arange(len(labels))
         return every, every
-    if alphabet.boundary_id is not None and all(len(token) == 1 for token in alphabet.tokens if token != alphabet.tokens[alphabet.blank]):
+    if alphabet.boundary_id is not None and all(
+        len(token) == 1 for token in alphabet.tokens if token != alphabet.tokens[alphabet.blank]
+    ):
         gaps = np.flatnonzero(labels == alphabet.boundary_id)
         return np.concatenate(([0], gaps + 1)), np.concatenate((gaps - 1, [len(labels) - 1]))
     first: list[int] = []

@@ -29,7 +29,8 @@ def check_log_probs(log_probs: npt.ArrayLike, tolerance: float = TOLERANCE) -> n
     wrong = np.flatnonzero(~(np.abs(sums - 1) <= tolerance))
     if len(wrong):
         raise CTCError(
-            f"frame {wrong[0]} sums to {sums[wrong[0]]:.4g}, not 1: give natural log-probabilities (log-softmax of the scores)"
+            f"frame {wrong[0]} sums to {sums[wrong[0]]:.4g}, not 1: "
+            "give natural log-probabilities, the log-softmax of the scores"
         )
     return rows
 

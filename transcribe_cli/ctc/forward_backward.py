@@ -22,7 +22,9 @@ from .lattice import Labels, interleave, may_skip, why_impossible
 Floats = npt.NDArray[np.float64]
 
 
-def loss(log_probs: npt.ArrayLike, labels: Sequence[int] | Labels, blank: int = 0, tolerance: float = TOLERANCE) -> float:
+def loss(
+    log_probs: npt.ArrayLike, labels: Sequence[int] | Labels, blank: int = 0, tolerance: float = TOLERANCE
+) -> float:
     """−log P(labels | frames) in nats, summed over every alignment; +∞ where no alignment exists.
 
     log_probs: (T, V) natural log-probabilities; labels: (L,) columns without blanks, L may be 0.
@@ -71,8 +73,9 @@ def gradient(
     if wrt not in ("logits", "log_probs"):
         raise CTCError(f"wrt cannot be {wrt!r}: choose logits or log_probs")
     rows, target = _checked(log_probs, labels, blank, TOLERANCE)
-    occupancy = np.zeros_like(rows)
-    np.add.at(occupancy, (slice(None), interleave(target, blank)), _posteriors(rows, target, blank))
+    column_of_state = np.zeros((2 * len(target) + 1, rows.shape[1]))
+    column_of_state[np.arange(len(column_of_state)), interleave(target, blank)] = 1
+    occupancy = _posteriors(rows, target, blank) @ column_of_state
     return np.exp(rows) - occupancy if wrt == "logits" else -occupancy
 
 

@@ -42,4 +42,6 @@ def why_impossible(n_frames: int, labels: npt.ArrayLike) -> str | None:
     if needed <= n_frames:
         return None
     blanks = f" and {needed - n_labels} blanks between equal ones" if needed > n_labels else ""
-    return f"{n_labels} labels{blanks} need {needed} frames and there are {n_frames}: shorten the text or give more audio"
+    return (
+        f"{n_labels} labels{blanks} need {needed} frames and there are {n_frames}: shorten the text or give more audio"
+    )

@@ -24,8 +24,9 @@ from ..errors import CTCError
 from .check import TOLERANCE, check_labels, check_log_probs
 from .lattice import Labels, why_impossible
 
-# Stands for log 0 at one frame, since ∞ − ∞ is no number: far below any real score, and near enough that float64 still
-# resolves 1e-5 beside a thousand of them. A path that had to take it is found out when it is scored from the true values.
+# Stands for log 0 at one frame, since ∞ − ∞ is no number: far below any real score, and near enough that float64
+# still resolves 1e-5 beside a thousand of them. A path that had to take it is found out when it is scored from the true
+# values.
 _NEVER = -1e7
 
 
@@ -48,9 +49,7 @@ class Path:
         return starts, ends
 
 
-def align(
-    log_probs: npt.ArrayLike, labels: Sequence[int] | Labels, blank: int = 0, *, checked: bool = False
-) -> Path:
+def align(log_probs: npt.ArrayLike, labels: Sequence[int] | Labels, blank: int = 0, *, checked: bool = False) -> Path:
     """The most probable alignment of labels (L,) to log_probs (T, V). Memory O(T · L); `banded` takes hours.
 
     checked: the caller vouches that the rows are normalised, which saves a pass over them.
@@ -78,15 +77,20 @@ def score(rows: npt.NDArray[np.floating], target: Labels, places: npt.NDArray[np
     return total
 
 
+def relative_to_blank(rows: npt.NDArray[np.floating], blank: int) -> npt.NDArray[np.floating]:
+    """rows (T, V) minus their blank column, always finite; float32 where that is exact enough, else float64."""
+    if not np.isfinite(rows).all():
+        rows = np.maximum(rows, _NEVER, dtype=np.float64)
+    return rows - rows[:, blank, None]
+
+
 def with_mandatory_blanks(target: Labels, blank: int) -> tuple[Labels, npt.NDArray[np.int32]]:
     """Target with a blank put between equal neighbours, and each entry's place in the labels (−1 for those blanks)."""
     before = np.flatnonzero(target[1:] == target[:-1]) + 1
     return np.insert(target, before, blank), np.insert(np.arange(len(target), dtype=np.int32), before, np.int32(-1))
 
 
-def _shortcut(
-    rows: npt.NDArray[np.floating], target: Labels, blank: int
-) -> npt.NDArray[np.int32] | None:
+def _shortcut(rows: npt.NDArray[np.floating], target: Labels, blank: int) -> npt.NDArray[np.int32] | None:
     """The best path of all, if it happens to say the target: nothing can beat it."""
     best = rows.argmax(axis=1)
     said = best != blank
@@ -99,23 +103,25 @@ def _shortcut(
 
 def _search(rows: npt.NDArray[np.floating], target: Labels, blank: int) -> npt.NDArray[np.int32]:
     columns, places = with_mandatory_blanks(target, blank)
-    relative = np.maximum(rows[:, columns], _NEVER, dtype=np.float64)
-    relative -= np.maximum(rows[:, blank, None], _NEVER)
+    relative = relative_to_blank(rows, blank)[:, columns]
     n_frames, n_labels = relative.shape
-    # row t + 1 holds frame t. Before the first frame all paths wait in the blank before the first label.
-    in_blank = np.full((n_frames + 1, n_labels + 1), -np.inf)
-    in_label = np.full((n_frames + 1, n_labels), -np.inf)
+    # Row t + 1 holds frame t. Before the first frame all paths wait in the blank before the first label.
+    in_blank = np.empty((n_frames + 1, n_labels + 1), dtype=relative.dtype)
+    in_label = np.empty((n_frames + 1, n_labels), dtype=relative.dtype)
+    in_blank[0] = in_label[0] = -np.inf
     in_blank[:, 0] = 0.0
     maximum, add = np.maximum, np.add
     last_tail, last_label = in_blank[0, 1:], in_label[0]
     for tail, head, label, gain in zip(in_blank[1:, 1:], in_blank[1:, :-1], in_label[1:], relative, strict=True):
-        maximum(last_tail, last_label, tail)
-        maximum(last_label, head, label)
-        add(label, gain, label)
+        maximum(last_tail, last_label, out=tail)
+        maximum(last_label, head, out=label)
+        add(label, gain, out=label)
         last_tail, last_label = tail, label
     # where the best predecessor lay, for all cells at once; bytes index far faster than arrays in the loop below
     left = (in_blank[1:, 1:] > in_blank[:-1, 1:]).tobytes()  # blank i+1 entered from label i (else it stayed)
-    stayed = (in_label[:-1] >= in_blank[1:, :-1]).tobytes()  # label i held on (else entered from blank or the last label)
+    stayed = (
+        in_label[:-1] >= in_blank[1:, :-1]
+    ).tobytes()  # label i held on (else entered from blank or the last label)
     trace = np.empty(n_frames, dtype=np.intp)
     i, on_label = n_labels - 1, bool(in_label[-1, -1] >= in_blank[-1, -1])
     # i: label the path is in, or has behind it when in the blank after it (−1: none yet)
