@@ -1,0 +1,53 @@
+"""From log-probabilities to texts: greedy, our own beam search, or the C++ engine, behind one Protocol."""
+
+from ..alphabet import Alphabet
+from ..errors import OptionError
+from ..lm.model import LanguageModel
+from . import hotwords as hot
+from .greedy import Greedy
+from .hypothesis import Decoder, Hypothesis
+from .options import DecodingOptions
+
+__all__ = ["Decoder", "DecodingOptions", "Hypothesis", "build"]
+
+
+def build(
+    alphabet: Alphabet,
+    language_model: LanguageModel | None = None,
+    options: DecodingOptions = DecodingOptions(),  # noqa: B008 (frozen)
+    *,
+    lm_weight: float = 0.5,
+    word_bonus: float = 1.5,
+) -> Decoder:
+    """The decoder that the options ask for, with its language model and hotwords checked against the alphabet.
+
+    lm_weight, word_bonus: the card's, taken where the options leave them open.
+
+    Raises LanguageModelError, HotwordError, InputNotFound (the file of hotwords), MissingExtra (decoder "fast").
+    """
+    words = [hot.parse(text, options.hotword_boost, "--hotword") for text in options.hotword]
+    if options.hotwords_file is not None:
+        words = hot.read(options.hotwords_file, options.hotword_boost) + words
+    if options.decoder == "greedy":
+        if words:
+            raise OptionError("--decoder greedy cannot listen for hotwords: take --decoder beam")
+        return Greedy(alphabet)
+    if language_model is not None:
+        language_model.check_fits(alphabet)
+    fitted = hot.fit(words, alphabet)
+
+    from .beam import BeamSearch
+
+    return BeamSearch(
+        alphabet,
+        language_model,
+        beam_width=options.beam_width,
+        beam_prune_logp=options.beam_prune_logp,
+        token_min_logp=options.token_min_logp,
+        lm_weight=lm_weight if options.lm_weight is None else options.lm_weight,
+        word_bonus=word_bonus if options.word_bonus is None else options.word_bonus,
+        unknown_penalty=options.unknown_penalty,
+        nbest=options.nbest,
+        hotwords=hot.HotwordMatcher(fitted) if fitted else None,
+        prune_history=options.nbest == 1,
+    )

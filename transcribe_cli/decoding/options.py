@@ -1,0 +1,48 @@
+"""How to decode: the options, each with its default and the reason for it."""
+
+from dataclasses import dataclass
+
+from ..options import check, option
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingOptions:
+    """Frozen settings of a decoder. Raises OptionError where a value is outside its bounds."""
+
+    decoder: str = option(
+        "beam",
+        "beam: search with language model and hotwords, by the C++ engine where ctc-beam-decoder is installed and can do "
+        "what is asked; python or fast: the same by our own search or the C++ engine and no other; "
+        "greedy: the likeliest token of every frame, no language model",
+        choices=("beam", "greedy", "python", "fast"),
+    )
+    # beyond 100 the words hardly change; below 50 they begin to (benchmarks/decoding.py)
+    beam_width: int = option(100, "hypotheses kept from frame to frame; more is slower", minimum=1, maximum=10000)
+    # a token of less than 0.7 % in its frame was in next to no best text, and each one costs a round over the beams
+    token_min_logp: float = option(
+        -5.0, "tokens less likely than this in a frame (natural log) are not tried there", maximum=0
+    )
+    # e^-10 of the best: what falls so far behind does not come back
+    beam_prune_logp: float = option(-10.0, "hypotheses this far below the best (natural log) are dropped", maximum=0)
+    lm_weight: float | None = option(
+        None, "weight of the language model; default: what the model's card was tuned to", minimum=0, maximum=10
+    )
+    word_bonus: float | None = option(
+        None, "added for every word, against the language model's love of few words; default: the card's",
+        minimum=-20, maximum=20,
+    )  # fmt: skip
+    # strong enough that an unknown word must be heard clearly, weak enough that a name can get through
+    unknown_penalty: float = option(
+        10.0, "taken off for a word that the language model has never seen", minimum=0, maximum=1000
+    )
+    nbest: int = option(1, "alternatives to return", minimum=1, maximum=1000)
+    hotword: tuple[str, ...] = option(
+        (), "a word or phrase to listen for, as 'phrase' or 'phrase:boost' (may be given many times)", metavar="PHRASE"
+    )
+    hotwords_file: str | None = option(None, "a file of hotwords, one a line, # for comments", metavar="FILE")
+    hotword_boost: float = option(
+        10.0, "what finding a hotword adds (natural log) where it says nothing itself", minimum=0.1, maximum=100
+    )
+
+    def __post_init__(self) -> None:
+        check(self)

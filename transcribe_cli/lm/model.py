@@ -1,0 +1,292 @@
+"""A language model to decode with: an ARPA file (plain or gzip) or a KenLM binary, its words and its scores.
+
+What comes in is a path, what goes out a `LanguageModel`. Files are looked through before KenLM sees them, because it
+trusts what a binary's header says and cannot name the words of one. Probabilities stay in log10 inside KenLM; whoever
+asks it for a score converts it with `LOG_10`.
+
+Source: KenLM's file layout (Heafield 2011): a sanity block, the fixed parameters, the counts, the search structure,
+and, at the very end, the words in the order of their ids, each closed by a zero byte, `<unk>` first.
+"""
+
+import gzip
+import math
+import struct
+import tempfile
+import zlib
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import kenlm
+
+from ..alphabet import Alphabet
+from ..errors import LanguageModelError
+
+LOG_10 = math.log(10.0)  # log10 × LOG_10 = natural log
+SPECIAL = frozenset({"<s>", "</s>", "<unk>"})
+# a character model is a model whose words are single characters, and one of these for the space between words
+SPACES = ("▁", "<space>", "|")
+
+_MAGIC = b"mmap lm http://kheafield.com/code format version 5\n\x00"
+# magic padded to 8, 0.0, 1.0, −0.5, 1 and the largest word index, padding, 1 as 64 bits: what a reader must find
+_SANITY = struct.pack("<56sfffIIIQ", _MAGIC, 0.0, 1.0, -0.5, 1, 0xFFFFFFFF, 0, 1)
+_FIXED = struct.Struct("<B3xfIB3xI")  # order, probing multiplier, kind of model, words stored?, version of the search
+_KINDS = 6  # probing, rest probing, trie, quantised trie, array trie, quantised array trie
+_MAX_ORDER = 6  # KenLM as its wheels are compiled
+_LONGEST_LINE = 1 << 20  # bytes; a longer "line" means that the file is no ARPA
+
+
+class LanguageModel:
+    """An n-gram model ready to score; made by `LanguageModel.load`.
+
+    path: where it was read from.
+    order: longest n-gram.
+    words: its vocabulary without <s>, </s> and <unk>; empty for a binary that was written without its words.
+    unit: "word", or "char" for a model over characters.
+    space: what stands for the space in a character model, else "".
+    kenlm: the `kenlm.Model` that scores (log10).
+    """
+
+    __slots__ = ("_sorted", "kenlm", "order", "path", "space", "unit", "words")
+
+    def __init__(self, path: Path, model: Any, words: Iterable[str]) -> None:
+        self.path, self.kenlm, self.order = path, model, int(model.order)
+        self.words = frozenset(words) - SPECIAL
+        spaces = [space for space in SPACES if space in self.words]
+        single = all(len(word) == 1 or word in SPACES for word in self.words)
+        # one-letter vocabularies without a space are word models of a toy's size
+        self.unit, self.space = ("char", spaces[0]) if single and spaces else ("word", "")
+        self._sorted: list[str] | None = None
+
+    @classmethod
+    def load(cls, path: str | Path) -> "LanguageModel":
+        """Reads a model: ARPA, gzipped ARPA or KenLM binary, told apart by what is in the file.
+
+        Raises LanguageModelError: missing, empty, truncated, corrupt, or of a kind that cannot be read.
+        """
+        path = Path(path)
+        try:
+            with path.open("rb") as file:
+                head = file.read(len(_MAGIC))
+        except FileNotFoundError as error:
+            raise LanguageModelError(f"{path}: no such language model") from error
+        except OSError as error:
+            raise LanguageModelError(f"{path}: the language model cannot be read ({error.strerror})") from error
+        if not head:
+            raise LanguageModelError(f"{path}: the language model is empty")
+        if head.startswith(b"mmap lm "):
+            words = _words_of_binary(path)
+            return cls(path, _open(path, path), words)
+        return _load_arpa(path, compressed=head[:2] == b"\x1f\x8b")
+
+    def has_prefix(self, prefix: str) -> bool:
+        """Whether some word starts with this; True for everything where the words are not known."""
+        words = self._sorted
+        if words is None:
+            # sorted once, on first use: `transcribe --no-lm` and `lm info` never pay for it
+            words = self._sorted = sorted(self.words)
+        if not words:
+            return True
+        at = bisect_left(words, prefix)
+        return at < len(words) and words[at].startswith(prefix)
+
+    def knows(self, word: str) -> bool:
+        """Whether the model has seen the word."""
+        return word in self.words if self.words else word in self.kenlm
+
+    def state(self, context: str = "", boundary: bool = True) -> Any:
+        """The state after these words (or, in a character model, characters and spaces).
+
+        boundary: whether they stand at a sentence's start; without words and boundary the state is empty.
+        """
+        state = kenlm.State()
+        if boundary:
+            self.kenlm.BeginSentenceWrite(state)
+        else:
+            self.kenlm.NullContextWrite(state)
+        for unit in self.units(context):
+            following = kenlm.State()
+            self.kenlm.BaseScore(state, unit, following)
+            state = following
+        return state
+
+    def units(self, text: str) -> list[str]:
+        """Text → what the model counts: its words, or its characters with `space` between words."""
+        words = text.split()
+        if self.unit == "word":
+            return words
+        return [unit for i, word in enumerate(words) for unit in ([self.space, *word] if i else word)]
+
+    def score(self, text: str, boundary: bool = True) -> float:
+        """Natural-log probability of a text, sentence start and end included if `boundary`."""
+        return float(self.kenlm.score(" ".join(self.units(text)), bos=boundary, eos=boundary)) * LOG_10
+
+    def check_fits(self, alphabet: Alphabet) -> None:
+        """Raises LanguageModelError where the alphabet cannot write most of the model's words, and says why."""
+        if not self.words or self.unit == "char":
+            sample = sorted(self.words - set(SPACES))
+        else:
+            # every k-th word is enough to tell another script or case, and takes a millisecond
+            words = sorted(self.words)
+            sample = words[:: max(1, len(words) // 2000)]
+        spelt = [word for word in sample if alphabet.spells(word)]
+        if not sample or 2 * len(spelt) >= len(sample):
+            return
+        for change, name in ((str.lower, "lower"), (str.upper, "upper")):
+            if 2 * sum(alphabet.spells(change(word)) for word in sample) >= len(sample):
+                raise LanguageModelError(
+                    f"{self.path}: the acoustic model writes {name} case and this language model does not "
+                    f"(its words look like {_example(sample, alphabet)!r}): build it from {name}-case text"
+                )
+        raise LanguageModelError(
+            f"{self.path}: the acoustic model can spell only {len(spelt)} of {len(sample)} of this language model's "
+            f"words (not {_example(sample, alphabet)!r}): take a model of the same language and spelling"
+        )
+
+
+def _example(words: list[str], alphabet: Alphabet) -> str:
+    return next(word for word in words if not alphabet.spells(word))
+
+
+def _open(path: Path, named: Path) -> Any:
+    """The kenlm model of a file that passed our own checks; `named` is what messages call it."""
+    config = kenlm.Config()
+    config.show_progress = False
+    config.arpa_complain = kenlm.ARPALoadComplain.NONE
+    try:
+        return kenlm.Model(str(path), config)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = str(error.__cause__ or error).split(" in ", 1)[-1]
+        raise LanguageModelError(f"{named}: KenLM cannot read this language model ({_tail(reason)})") from error
+
+
+def _tail(reason: str) -> str:
+    """What KenLM says is wrong, without the source line it says it from."""
+    line = " ".join(reason.split())
+    return line.split("' threw ")[-1].split(" because ")[-1][:200]
+
+
+def _words_of_binary(path: Path) -> list[str]:
+    """Checks a KenLM binary's header and size and reads its words."""
+    data = path.read_bytes()
+    if not data.startswith(_SANITY):
+        if len(data) >= len(_SANITY) and data.startswith(_MAGIC):
+            raise LanguageModelError(f"{path}: the binary language model is damaged or from another kind of machine")
+        if len(data) < len(_SANITY):
+            raise LanguageModelError(f"{path}: the binary language model is truncated")
+        raise LanguageModelError(f"{path}: a KenLM binary of another version: build it again from its ARPA file")
+    try:
+        order, multiplier, kind, stored, _ = _FIXED.unpack_from(data, len(_SANITY))
+        if not (2 <= order <= _MAX_ORDER and kind < _KINDS and stored <= 1 and 1.0 < multiplier < 1000.0):
+            raise LanguageModelError(
+                f"{path}: the binary language model's header is damaged or not supported (order {order}, kind {kind})"
+            )
+        counts = struct.unpack_from(f"<{order}Q", data, len(_SANITY) + _FIXED.size)
+    except struct.error as error:
+        raise LanguageModelError(f"{path}: the binary language model is truncated") from error
+    # every n-gram takes more than a bit in every layout: a wilder count would have KenLM ask for that memory
+    if counts[0] < 3 or max(counts) > 8 * len(data):
+        raise LanguageModelError(f"{path}: the binary language model is truncated or its counts are damaged: {counts}")
+    if not stored:
+        return []
+    if not data.endswith(b"\x00"):
+        raise LanguageModelError(f"{path}: the binary language model is truncated: its words are cut off")
+    # the words are the last counts[0] strings; <unk> is the first of them, and none can hold a zero byte
+    start = data.rfind(b"<unk>\x00")
+    words = data[start:-1].split(b"\x00") if start >= 0 else []
+    if len(words) != counts[0]:
+        raise LanguageModelError(
+            f"{path}: the binary language model is truncated: {len(words)} of {counts[0]} words at its end"
+        )
+    try:
+        return b"\x00".join(words).decode("utf-8").split("\x00")
+    except UnicodeDecodeError as error:
+        raise LanguageModelError(f"{path}: the binary language model's words are not UTF-8") from error
+
+
+def _load_arpa(path: Path, compressed: bool) -> LanguageModel:
+    """Reads an ARPA file. KenLM gets a temporary plain copy where it cannot read the file as it lies there."""
+    try:
+        with _opened(path, compressed) as file:
+            counts, unigrams, crlf = _unigrams(file, path)
+            words = [line.split(b"\t")[1].decode("utf-8") for line in unigrams]
+            if not crlf and not compressed and len(counts) > 1:
+                return LanguageModel(path, _open(path, path), words)
+            with tempfile.NamedTemporaryFile(suffix=".arpa") as plain:
+                file.seek(0)
+                if len(counts) > 1:
+                    for line in file:
+                        plain.write(line.rstrip(b"\r\n") + b"\n")
+                else:
+                    _as_bigrams(plain, unigrams)
+                plain.flush()
+                return LanguageModel(path, _open(Path(plain.name), path), words)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise LanguageModelError(f"{path}: the compressed language model is damaged or truncated") from error
+    except UnicodeDecodeError as error:
+        raise LanguageModelError(f"{path}: the language model's words are not UTF-8") from error
+
+
+def _opened(path: Path, compressed: bool) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path, "rb")) if compressed else path.open("rb")
+
+
+def _unigrams(file: BinaryIO, path: Path) -> tuple[list[int], list[bytes], bool]:
+    """The counts, the unigram lines (log10 probability, word, back-off, tab between) and whether lines end in CRLF."""
+    lines, crlf = _lines(file, path), False
+    counts: list[int] = []
+    for raw in lines:
+        crlf = crlf or raw.endswith(b"\r\n")
+        line = raw.strip()
+        if line.startswith(b"ngram "):
+            order, _, count = line[6:].partition(b"=")
+            if order.strip() != str(len(counts) + 1).encode() or not count.strip().isdigit():
+                raise LanguageModelError(f"{path}: the ARPA header is damaged at {_show(line)}")
+            counts.append(int(count))
+        elif line == b"\\1-grams:":
+            break
+        elif counts and line:
+            raise LanguageModelError(f"{path}: the ARPA header is damaged at {_show(line)}")
+        elif not counts and line and line != b"\\data\\" and not line.startswith(b"#"):
+            raise LanguageModelError(f"{path}: neither an ARPA file nor a KenLM binary (it starts with {_show(line)})")
+    if not counts or counts[0] == 0:
+        raise LanguageModelError(f"{path}: the language model holds no words")
+    found: list[bytes] = []
+    for raw in lines:
+        line = raw.strip()
+        if line.startswith(b"\\") and b"\t" not in line:
+            break
+        if line:
+            if len(line.split()) not in (2, 3):
+                raise LanguageModelError(f"{path}: a damaged line among the ARPA's words: {_show(line)}")
+            found.append(b"\t".join(line.split()))
+    if len(found) != counts[0]:
+        raise LanguageModelError(f"{path}: truncated: {len(found)} of the {counts[0]} words its header promises")
+    return counts, found, crlf
+
+
+def _lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise LanguageModelError(f"{path}: neither an ARPA file nor a KenLM binary")
+        yield line
+
+
+def _as_bigrams(file: Any, unigrams: list[bytes]) -> None:
+    """Writes a unigram model as the bigram model that says the same, since KenLM reads no order below 2.
+
+    The one bigram is </s> after <s> with the probability that backing off would give it.
+    """
+    fields = {line.split(b"\t")[1]: line.split(b"\t") for line in unigrams}
+    end, start = fields.get(b"</s>"), fields.get(b"<s>")
+    end_log10 = float(end[0]) if end else -99.0
+    back_off = float(start[2]) if start and len(start) > 2 else 0.0
+    file.write(b"\\data\\\nngram 1=%d\nngram 2=1\n\n\\1-grams:\n" % len(unigrams))
+    for line in unigrams:
+        file.write(line + (b"\n" if line.count(b"\t") == 2 else b"\t0\n"))
+    file.write(b"\n\\2-grams:\n%.7f\t<s> </s>\n\n\\end\\\n" % (end_log10 + back_off))
+
+
+def _show(line: bytes) -> str:
+    return repr(line[:40].decode("utf-8", "replace"))
