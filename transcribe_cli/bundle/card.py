@@ -93,7 +93,7 @@ def from_dict(data: dict[str, Any], where: str) -> Card:
     if data.get("format") != FORMAT:
         raise ModelError(f"{where}: card format {data.get('format')!r}, this version reads format {FORMAT}")
     try:
-        known = {
+        known: dict[str, Any] = {
             "name": str(data["name"]),
             "version": str(data["version"]),
             "language": str(data.get("language", "")),

@@ -1,0 +1,116 @@
+"""Where models lie and how one is found: by name in the known folders, or by the path of a folder or `.onnx` file.
+
+A bundle is a folder with `card.json`, the graph and, if there is one, the language model. A lone `.onnx` whose
+metadata carries the card under the key "card" is a bundle too.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ModelError, ModelNotFound
+from .card import Card, parse
+
+DEFAULT = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A model that was found and whose card was read. Nothing heavy is loaded yet."""
+
+    card: Card
+    folder: Path
+    graph_path: Path
+
+    @property
+    def language_model_path(self) -> Path | None:
+        entry = self.card.language_model
+        return None if entry is None else self.folder / entry.file
+
+
+def roots() -> list[Path]:
+    """Folders searched for models by name, in order: $TRANSCRIBE_MODELS, the user's data directory, the package."""
+    found = [Path(part) for part in os.environ.get("TRANSCRIBE_MODELS", "").split(os.pathsep) if part]
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    found.append(Path(data) / "transcribe" / "models")
+    package = Path(__file__).resolve().parent.parent
+    # an installed wheel carries the models inside the package, a checkout beside it
+    found += [package / "models", package.parent / "models"]
+    return found
+
+
+def names() -> Iterator[tuple[str, Path]]:
+    """(name, folder) of every model in the known folders; an earlier folder hides a later one's model of the same name."""
+    seen = set()
+    for root in roots():
+        for card in sorted(root.glob("*/card.json")) if root.is_dir() else []:
+            if card.parent.name not in seen:
+                seen.add(card.parent.name)
+                yield card.parent.name, card.parent
+
+
+def find(name: str = DEFAULT) -> Bundle:
+    """Finds a model by name or path and reads its card.
+
+    Raises:
+        ModelNotFound: no such model; the message lists what there is.
+        ModelError: the card is missing or broken, or a file that it names is not there.
+    """
+    path = Path(name)
+    if path.suffix == ".onnx":
+        if not path.is_file():
+            raise ModelNotFound(f"{name}: no such file")
+        return _lone_graph(path)
+    if os.sep in name or path.is_dir():
+        if not path.is_dir():
+            raise ModelNotFound(f"{name}: no such folder")
+        return _folder(path)
+    known = dict(names())
+    if name not in known:
+        raise ModelNotFound(f"no model named {name!r}; there is {', '.join(sorted(known)) or 'none'} (transcribe models)")
+    return _folder(known[name])
+
+
+def verify(bundle: Bundle) -> dict[str, bool]:
+    """File name → whether its sha256 equals the card's, for every checksum in the card."""
+    return {name: _sha256(bundle.folder / name) == expected for name, expected in bundle.card.checksums.items()}
+
+
+def _folder(folder: Path) -> Bundle:
+    card_path = folder / "card.json"
+    try:
+        text = card_path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ModelError(f"{folder}: no card.json in this folder, so nothing says how to feed the model") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{card_path}: cannot be read ({error})") from error
+    card = parse(text, str(card_path))
+    bundle = Bundle(card, folder, folder / card.graph)
+    for path in (bundle.graph_path, bundle.language_model_path):
+        if path is not None and not path.is_file():
+            raise ModelError(f"{card_path}: names {path.name}, which is not in the folder")
+    return bundle
+
+
+def _lone_graph(path: Path) -> Bundle:
+    from .session import read_metadata
+
+    text = read_metadata(path).get("card")
+    if text is None:
+        if (path.parent / "card.json").is_file():
+            return _folder(path.parent)
+        raise ModelError(f"{path}: no card in its metadata and no card.json beside it")
+    card = parse(text, str(path))
+    if card.language_model is not None and not (path.parent / card.language_model.file).is_file():
+        raise ModelError(f"{path}: its card names {card.language_model.file}, which is not beside it (try the bundle's folder)")
+    return Bundle(card, path.parent, path)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

@@ -1,0 +1,117 @@
+"""Manifests as input: one transcript a line, in the manifest's order, with that line's own keys kept."""
+
+import itertools
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import batch
+from ..audio import excerpts
+from ..audio.manifest import ManifestLine, read_manifest
+from ..errors import OptionError, TranscribeError
+from ..outputs import write_atomically
+from ..pipeline import Options, Recogniser
+from ..transcript import Transcript
+from .output_options import OutputOptions
+from .progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A manifest line with its sound, or with the error that reading it gave."""
+
+    line: ManifestLine
+    sound: NDArray[np.float32] | TranscribeError
+
+
+def transcribe_manifests(paths: Sequence[Path], options: Options, output: OutputOptions) -> int:
+    """Transcribes every line of the manifests; returns the exit code."""
+    formats = output.formats
+    if len(formats) != 1 or formats[0] not in ("txt", "jsonl"):
+        raise OptionError("a manifest's results are lines: use --format jsonl or txt")
+    if output.output_dir is not None:
+        raise OptionError("a manifest's results are lines of one file: use -o FILE in place of --output-dir")
+    if output.output is not None and output.output.exists() and not output.overwrite:
+        raise OptionError(f"{output.output} exists already: add --overwrite, or choose another name")
+    lines = [line for path in paths for line in read_manifest(path)]
+    failed, written = 0, []
+    total = sum(line.duration or 0.0 for line in lines)
+    with Recogniser(options, output.jobs) as recogniser, Progress(len(lines), total or None, not output.quiet) as progress:
+        for outcome in transcripts(lines, recogniser, progress):
+            line, transcript = outcome.item.line, outcome.transcript
+            if transcript is None:
+                failed += 1
+                print(f"transcribe: {line.where}: {' '.join(str(outcome.error).split())}", file=sys.stderr)
+            text = _jsonl(line, transcript, outcome.error) if formats[0] == "jsonl" else _txt(transcript)
+            if output.output is None:
+                sys.stdout.write(text)
+                sys.stdout.flush()
+            else:
+                written.append(text)
+        if output.output is not None:
+            write_atomically(output.output, "".join(written))
+    if failed:
+        print(f"transcribe: {failed} of {len(lines)} lines failed", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def transcripts(
+    lines: Sequence[ManifestLine], recogniser: Recogniser, progress: Progress | None = None
+) -> Iterator[batch.Outcome[Item]]:
+    """Outcomes of all lines, in order; times in a transcript count from the line's own start."""
+
+    def work(item: Item) -> Transcript:
+        if isinstance(item.sound, TranscribeError):
+            raise item.sound
+        try:
+            return recogniser.transcribe(item.sound, progress.heard if progress else None)
+        finally:
+            if progress:
+                progress.finished()
+
+    yield from batch.run(_items(lines, recogniser), work, recogniser.network.threads)
+
+
+def _items(lines: Sequence[ManifestLine], recogniser: Recogniser) -> Iterator[Item]:
+    """Lines with their sound; neighbours that share a recording share one pass over it."""
+    rate, options = recogniser.bundle.card.sample_rate, recogniser.options.audio
+    for path, group in itertools.groupby(lines, key=lambda line: line.audio):
+        together = list(group)
+        done = 0
+        try:
+            spans = [(line.start, line.duration) for line in together]
+            for line, sound in zip(together, excerpts(path, spans, rate, options), strict=True):
+                yield Item(line, sound)
+                done += 1
+        except TranscribeError as error:
+            for line in together[done:]:
+                yield Item(line, error)
+
+
+def _jsonl(line: ManifestLine, transcript: Transcript | None, error: TranscribeError | None) -> str:
+    result = dict(line.keys)
+    if transcript is None:
+        result["error"] = str(error)
+    else:
+        words = transcript.words
+        result["pred_text"] = transcript.text
+        result["words"] = [
+            {
+                "word": word.text,
+                "start": round(word.start_seconds, 3),
+                "end": round(word.end_seconds, 3),
+                "probability": round(word.confidence, 4),
+            }
+            for word in words
+        ]
+        result["confidence"] = round(sum(w.confidence for w in words) / len(words), 4) if words else 1.0
+    return json.dumps(result, ensure_ascii=False) + "\n"
+
+
+def _txt(transcript: Transcript | None) -> str:
+    return ("" if transcript is None else transcript.text) + "\n"

@@ -1,0 +1,67 @@
+"""Settings from TOML files: the user's own, then `--config`; both give way to the environment and to flags.
+
+Keys are option names with dashes or underscores (`beam-width = 100`); a table named after a command
+(`[evaluate]`) holds keys for that command alone.
+"""
+
+import os
+import tomllib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from .errors import OptionError
+
+
+def user_config_path() -> Path:
+    """`$XDG_CONFIG_HOME/transcribe/config.toml`, or the same under `~/.config`."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "transcribe" / "config.toml"
+
+
+def load(explicit: Path | None) -> tuple[dict[str, Any], str]:
+    """The merged settings and the name of the last file read. A per-user file need not exist, an explicit one must.
+
+    Raises OptionError when a file is missing, unreadable or not TOML.
+    """
+    merged: dict[str, Any] = {}
+    where = ""
+    for path, must in ((user_config_path(), False), (explicit, True)):
+        if path is None or not (must or path.is_file()):
+            continue
+        try:
+            with path.open("rb") as file:
+                settings = tomllib.load(file)
+        except FileNotFoundError:
+            raise OptionError(f"{path}: no such config file") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise OptionError(f"{path}: cannot be read as TOML ({error})") from error
+        merged |= {key.replace("-", "_"): value for key, value in settings.items()}
+        where = str(path)
+    return merged, where
+
+
+def defaults_for(
+    settings: dict[str, Any], command: str, known: Collection[str], commands: Collection[str], where: str
+) -> dict[str, Any]:
+    """The settings that are defaults of one command's options.
+
+    known: that command's option names; commands: the names of all commands. Keys outside a table are meant for
+    transcribing, and for other commands as far as they have the same option.
+    Raises OptionError on a table or key that is not known, so that a misspelt one is found.
+    """
+    chosen: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            if key not in commands:
+                raise OptionError(f"{where}: there is no command for the table [{key}]")
+            if key == command:
+                for inner, setting in value.items():
+                    name = inner.replace("-", "_")
+                    if name not in known:
+                        raise OptionError(f"{where}: unknown key {inner!r} in [{key}] (see `transcribe {key} --help`)")
+                    chosen[name] = setting
+        elif key in known:
+            chosen.setdefault(key, value)
+        elif command == "transcribe":
+            raise OptionError(f"{where}: unknown key {key!r} (see `transcribe transcribe --help`)")
+    return chosen

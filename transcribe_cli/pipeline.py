@@ -1,0 +1,169 @@
+"""From a recording to timed words: the one way, for files, streams and the library alike. Read this file first.
+
+    audio.stream → emission.rows (features → windows → network) → stretches between pauses → reader (decode, time, group)
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import audio, emission
+from .alignment.segments import SegmentOptions
+from .audio.options import AudioOptions
+from .bundle.session import Network, RuntimeOptions
+from .bundle.store import DEFAULT, find
+from .decoding.options import DecodingOptions
+from .emission.pauses import Emissions, PauseRule, Splitter
+from .emission.windows import WindowOptions
+from .options import check, option
+from .reader import Reader, ReaderPool, ReaderSettings
+from .transcript import Segment, Transcript
+
+Array = NDArray[np.float32]
+Sound = str | Path | BinaryIO | Array  # an array is mono and at the model's sample rate: see audio.from_array
+Heard = Callable[[float], None]
+
+PAUSE_SECONDS = 0.8  # a pause that ends what is decoded at once; shorter ones often lie within a sentence
+STRETCH_SECONDS = 30.0  # longest stretch decoded at once; the beam's cost is linear, so this bounds delay, not work
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """Which acoustic and language model."""
+
+    model: str = option(DEFAULT, "model: a name (see `transcribe models`), a folder or an .onnx file", short="m")
+    lm: str | None = option(
+        None, "language model (ARPA, .arpa.gz or KenLM binary) in place of the model's own", metavar="FILE"
+    )
+    no_lm: bool = option(False, "decode without a language model")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything that decides what a recording is turned into; one frozen value a room."""
+
+    model: ModelOptions = ModelOptions()
+    audio: AudioOptions = AudioOptions()
+    runtime: RuntimeOptions = RuntimeOptions()
+    windows: WindowOptions = WindowOptions()
+    decoding: DecodingOptions = DecodingOptions()
+    segments: SegmentOptions = SegmentOptions()
+
+
+class Recogniser:
+    """The loaded parts. Made once, used for any number of recordings, from any thread.
+
+    jobs: worker processes that decode while this one runs the network; 0: this one decodes too.
+    """
+
+    def __init__(self, options: Options, jobs: int = 0) -> None:
+        self.options = options
+        self.bundle = find(options.model.model)
+        own = self.bundle.card.language_model
+        greedy = options.decoding.decoder == "greedy"
+        self.language_model_id: str | None = None
+        lm_path = None
+        if not (options.model.no_lm or greedy):
+            if options.model.lm is not None:
+                lm_path, self.language_model_id = options.model.lm, Path(options.model.lm).name
+            elif own is not None:
+                lm_path, self.language_model_id = str(self.bundle.language_model_path), own.id or own.file
+        decoding = options.decoding
+        if own is not None:  # what was typed wins over what the card was tuned at
+            decoding = replace(
+                decoding,
+                lm_weight=own.lm_weight if decoding.lm_weight is None else decoding.lm_weight,
+                word_bonus=own.word_bonus if decoding.word_bonus is None else decoding.word_bonus,
+            )
+        settings = ReaderSettings(self.bundle.card, lm_path, decoding, options.segments)
+        self.reader: Reader | ReaderPool = ReaderPool(settings, jobs) if jobs else Reader(settings)
+        self.network = Network(self.bundle, options.runtime)
+
+    def segments(self, sound: Sound, channel: int | None = None, heard: Heard | None = None) -> Iterator[Segment]:
+        """One channel's segments, each as soon as it is decided; memory does not grow with the recording's length.
+
+        heard: called with the seconds of every block of audio that was read.
+        """
+        samples = self._samples(sound, channel)
+        if heard is not None:
+            samples = _telling(samples, self.bundle.card.sample_rate, heard)
+        # with `start`, times still count from the recording's beginning
+        origin = 0.0 if isinstance(sound, np.ndarray) else self.options.audio.start or 0.0
+        return self._segments(samples, channel, origin)
+
+    def transcribe(self, sound: Sound, heard: Heard | None = None) -> Transcript:
+        """The whole recording; where channels are split, their segments merged by time."""
+        found: list[Segment] = []
+        durations = []
+        for channel in [None] if isinstance(sound, np.ndarray) else audio.channels(sound, self.options.audio):
+            durations.append(0.0)
+
+            def count(seconds: float) -> None:
+                durations[-1] += seconds
+                if heard is not None:
+                    heard(seconds)
+
+            found += self.segments(sound, channel, count)
+        return self.transcript(found, max(durations))
+
+    def transcript(self, segments: list[Segment], duration_seconds: float) -> Transcript:
+        """Segments in any order → a transcript that says what made it."""
+        return Transcript(
+            tuple(sorted(segments, key=lambda s: (s.start_seconds, s.channel or 0))),
+            duration_seconds,
+            model=self.bundle.card.id,
+            language_model=self.language_model_id,
+            language=self.bundle.card.language,
+        )
+
+    def close(self) -> None:
+        self.network.close()
+        self.reader.close()
+
+    def __enter__(self) -> "Recogniser":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _samples(self, sound: Sound, channel: int | None) -> Iterator[Array]:
+        if isinstance(sound, np.ndarray):
+            return iter([sound])
+        return audio.stream(sound, self.bundle.card.sample_rate, self.options.audio, channel)
+
+    def _segments(self, samples: Iterator[Array], channel: int | None, origin_seconds: float) -> Iterator[Segment]:
+        rows = emission.rows(samples, self.network, self.options.windows)
+        waiting: deque[Future[list[Segment]]] = deque()
+        for stretch in self._stretches(rows, origin_seconds):
+            waiting.append(self.reader.submit(stretch))
+            while waiting and (waiting[0].done() or len(waiting) > self.network.lookahead):
+                yield from _on_channel(waiting.popleft().result(), channel)
+        for future in waiting:
+            yield from _on_channel(future.result(), channel)
+
+    def _stretches(self, rows: Iterator[Array], origin_seconds: float) -> Iterator[Emissions]:
+        frame_seconds = self.bundle.card.output.frame_seconds
+        rule = PauseRule(round(PAUSE_SECONDS / frame_seconds), round(STRETCH_SECONDS / frame_seconds))
+        splitter = Splitter(self.bundle.card.alphabet, frame_seconds, rule, origin_seconds)
+        for block in rows:
+            yield from splitter.push(block)
+        yield from splitter.flush()
+
+
+def _telling(blocks: Iterator[Array], rate: int, heard: Heard) -> Iterator[Array]:
+    for block in blocks:
+        heard(len(block) / rate)
+        yield block
+
+
+def _on_channel(segments: list[Segment], channel: int | None) -> list[Segment]:
+    return segments if channel is None else [replace(segment, channel=channel) for segment in segments]
