@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -100,7 +101,9 @@ def open_source(path: PathLike | BinaryIO, options: AudioOptions) -> Iterator[So
         else:
             pathname = os.fspath(path)
             stream = stack.enter_context(_open(pathname, name))
-        info_path = Path(pathname) if pathname is not None else Path(name if name != "standard input" else "-")
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                pathname = None  # a named pipe or a shell's <(…): read once, in order
+        info_path = Path(path) if isinstance(path, (str, os.PathLike)) else Path(name)
         raw = options.raw_format
         if raw is not None:
             yield RawSource(stream, raw, info_path, name)
