@@ -9,7 +9,8 @@ PACKAGE = Path(__file__).parent.parent / "transcribe_cli"
 
 # from the ground up; rooms on one line do not know each other
 FLOORS = [
-    ["errors", "options"],
+    ["errors"],
+    ["options"],
     ["transcript", "alphabet"],
     ["audio", "features", "ctc"],
     ["lm"],
@@ -29,14 +30,14 @@ LEVEL = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IN = {
     "torch": {"training"},
     "onnxruntime": {"bundle", "cli", "training"},
-    "kenlm": {"lm"},
+    "kenlm": {"lm", "decoding"},
     "soundfile": {"audio", "training", "evaluate"},
     "soxr": {"audio", "training"},
     "typer": {"cli"},
     "rich": {"cli", "evaluate"},
 }
 # may be imported when a module is loaded; everything else waits until it is needed
-BASE = {"numpy", "typer"}
+BASE = {"numpy", "typer", "kenlm", "soundfile", "soxr"}
 
 
 def modules() -> list[Path]:

@@ -89,7 +89,7 @@ class Windower:
         start, n_known = self._keep_start, len(self._loudness)
         first = self._core * 3 // 5 // self._grid * self._grid  # not shorter: every cut costs twice the context
         box = np.ones(SMOOTHING, np.float32) / SMOOTHING
-        part = self._loudness[: self._core + 1].astype(np.float32)
+        part = self._loudness[: self._core].astype(np.float32)
         smooth = np.convolve(np.pad(part, SMOOTHING // 2, mode="edge"), box, mode="valid")
         candidates = np.arange(max(first, self._grid), self._core + 1, self._grid)
         length = int(candidates[np.argmin(smooth[np.minimum(candidates, len(smooth) - 1)])])

@@ -1,0 +1,130 @@
+"""Bundles are found by name and path, and what is broken is named."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+import toy_model
+
+from transcribe_cli.bundle import card as cards
+from transcribe_cli.bundle import store
+from transcribe_cli.bundle.session import Network, RuntimeOptions
+from transcribe_cli.errors import DeviceError, ModelError, ModelNotFound
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    return toy_model.write_bundle(tmp_path / "models" / "toy")
+
+
+def test_a_model_is_found_by_name_in_the_folders_the_environment_names(bundle, monkeypatch):
+    monkeypatch.setenv("TRANSCRIBE_MODELS", str(bundle.parent))
+    assert store.find("toy").folder == bundle
+    assert dict(store.names())["toy"] == bundle
+
+
+def test_a_model_is_found_by_folder_and_by_graph(bundle):
+    assert store.find(str(bundle)).card.name == "toy"
+    assert store.find(str(bundle / "model.onnx")).card.name == "toy"
+
+
+def test_a_lone_graph_carries_its_card(tmp_path):
+    graph = toy_model.graph()
+    onnx.helper.set_model_props(graph, {"card": json.dumps(toy_model.card())})
+    onnx.save(graph, tmp_path / "lone.onnx")
+    assert store.find(str(tmp_path / "lone.onnx")).card.id == "toy 1"
+
+
+def test_an_unknown_name_lists_the_known_ones(bundle, monkeypatch):
+    monkeypatch.setenv("TRANSCRIBE_MODELS", str(bundle.parent))
+    with pytest.raises(ModelNotFound, match="toy"):
+        store.find("nothing")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 99}, "format 99"),
+        ({"sample_rate": "fast"}, "whole number"),
+        ({"graph": "../model.onnx"}, "plain file name"),
+        ({"graph": "other.onnx"}, "not in the folder"),
+        ({"language_model": {"file": "/etc/passwd"}}, "plain file name"),
+        ({"features": {"kind": "smell"}}, "smell"),
+        ({"windows": {"seconds": 1.0, "context_seconds": 3.0}}, "cannot hold"),
+        ({"alphabet": {"tokens": ["a", "a", "a"]}}, "twice"),
+        ({"output": {"name": "log_probs", "frame_seconds": 0}}, "frame_seconds"),
+        ({"input": {"name": "mel", "layout": "spiral"}}, "layout"),
+        ({"confidence_temperature": 0}, "temperature"),
+    ],
+)
+def test_a_broken_card_is_named(tmp_path, change, message):
+    folder = toy_model.write_bundle(tmp_path / "toy", **change)
+    with pytest.raises(ModelError, match=message):
+        store.find(str(folder))
+
+
+def test_a_card_that_is_not_json_or_not_there_is_named(bundle):
+    (bundle / "card.json").write_text("{")
+    with pytest.raises(ModelError, match="not JSON"):
+        store.find(str(bundle))
+    (bundle / "card.json").unlink()
+    with pytest.raises(ModelError, match=r"no card\.json"):
+        store.find(str(bundle))
+
+
+def test_what_a_card_says_beyond_our_knowledge_is_kept():
+    card = cards.from_dict(toy_model.card(licence="MIT"), "here")
+    assert card.extra == {"licence": "MIT"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"alphabet": {"tokens": ["<blank>", "a"]}}, "10 output tokens"),
+        ({"input": {"name": "sound"}}, "inputs are"),
+        ({"output": {"name": "words", "frame_seconds": 0.02}}, "no output 'words'"),
+        ({"features": {"kind": "log-mel", "bands": 40}}, "80 features"),
+    ],
+)
+def test_a_card_that_disagrees_with_its_graph_is_refused(tmp_path, change, message):
+    bundle = store.find(str(toy_model.write_bundle(tmp_path / "toy", **change)))
+    with pytest.raises(ModelError, match=message):
+        Network(bundle, RuntimeOptions(device="cpu"))
+
+
+def test_a_truncated_graph_is_a_named_error(bundle):
+    graph = bundle / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:300])
+    with pytest.raises(ModelError, match="cannot load"):
+        Network(store.find(str(bundle)), RuntimeOptions(device="cpu"))
+
+
+def test_windows_give_the_same_rows_alone_and_side_by_side(bundle):
+    network = Network(store.find(str(bundle)), RuntimeOptions(device="cpu", threads=3))
+    rng = np.random.default_rng(0)
+    windows = [rng.normal(size=(n, 80)).astype(np.float32) for n in (7, 100, 31, 1, 64)]
+    together = [future.result() for future in [network.submit(w) for w in windows]]
+    for window, rows in zip(windows, together, strict=True):
+        assert rows.shape == (-(-len(window) // 2), 10)
+        assert np.array_equal(rows, network.submit(window).result())
+        np.testing.assert_allclose(np.exp(rows).sum(axis=1), 1, atol=1e-5)
+    network.close()
+
+
+def test_cuda_that_is_not_there_is_said(bundle):
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this machine has CUDA")
+    with pytest.raises(DeviceError, match="--device cpu"):
+        Network(store.find(str(bundle)), RuntimeOptions(device="cuda"))
+
+
+def test_checksums_tell_a_changed_file(tmp_path):
+    import hashlib
+
+    folder = toy_model.write_bundle(tmp_path / "toy")
+    good = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+    toy_model.write_bundle(folder, checksums={"model.onnx": good, "card.md": "0" * 64})
+    assert store.verify(store.find(str(folder))) == {"model.onnx": True, "card.md": False}
