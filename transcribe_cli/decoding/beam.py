@@ -5,20 +5,21 @@
 A prefix is a node of a tree: the tokens spelt so far, with everything about it that never changes worked out once,
 when the node is made (what the language model says, the place in the hotword automaton). A beam is a node and how it
 ends: on a blank (`blank`) or on its own last token (`label`); only so can a repeated letter be told from a held one.
-One frame takes a beam to
+One frame takes a node to
 
-    the same node, ending on a blank      (blank + label) · p(blank)
-    the same node, its token held          label · p(token)  +  what its parent, if still alive, gives: see below
-    a child node, for each other token     (blank + label) · p(token), or blank · p(token) for the node's own token
+    itself, ending on a blank       (blank + label) · p(blank)
+    itself, its token held          label · p(token), and what comes from its parent, where that is alive as well
+    a child, for each other token   (blank + label) · p(token), or blank · p(token) for the node's own token again
 
-and keeps, of those whose total (acoustic + language) is within `beam_prune_logp` of the best, the `beam_width` best.
+and of these keeps the `beam_width` best, as far as their total (acoustic + language) is within `beam_prune_logp` of
+the best.
 
-Three things make it fast. A frame in which only the blank is a candidate changes nothing but the common sum once every
-beam ends on a blank, so it costs one addition. Beams are kept sorted, so extending by a token stops at the first beam
-whose child could not survive. And nodes remember: no word is scored twice in the same place.
+Three things make it fast. Once every beam ends on a blank, frames in which only the blank is a candidate change nothing
+but a common sum. The alive nodes are kept sorted, so spelling a token on stops at the first node whose child could not
+survive. And what a node is worth is never worked out twice.
 
-Source: Graves & Jaitly 2014 and Hannun et al. 2014 for the search; scoring, pruning and their constants follow
-pyctcdecode 0.5, with which texts and scores agree when there are no hotwords.
+Source: Graves 2012 (prefix search) and Hannun et al. 2014 (the language model within it); scores, pruning and their
+constants are those of pyctcdecode 0.5, with which texts and scores agree as long as there are no hotwords.
 """
 
 import math
@@ -32,50 +33,78 @@ from numpy.typing import NDArray
 
 from ..alphabet import Alphabet
 from ..lm.model import LOG_10, LanguageModel
-from .hotwords import ROOT, HotwordMatcher
+from .hotwords import DEAD, ROOT, HotwordMatcher
 from .hypothesis import Hypothesis, checked
 
 # letters of an ordinary word; a longer beginning that no word has is punished in proportion
 _USUAL_LENGTH = 6
+# beginnings of words remembered from one call to the next; some 20 MB
+_MOST_PARTS = 200_000
 _NEVER = -math.inf
 
 _by_total = itemgetter(0)
 
 
+class _Words:
+    """The complete words of a prefix and what the language model says to them; shared by all nodes within a word."""
+
+    __slots__ = ("base", "state", "text", "units")
+
+    def __init__(self, text: str, units: tuple[str, ...], state: Any, base: float) -> None:
+        self.text = text
+        self.units = units  # the last ones, as far back as the language model looks
+        self.state = state  # the language model's, after them
+        self.base = base  # their language score
+
+
 class _Node:
-    """A prefix. `blank` and `label` are its two beams' acoustic scores in the frame `alive`."""
+    """A prefix. `blank` and `label` are the acoustic scores of its two beams, as of the frame `alive`."""
 
     __slots__ = (
-        "alive", "base", "blank", "both", "children", "history", "hot", "label", "lang",
-        "parent", "part", "starts", "state", "text", "token", "units",
+        "alive", "blank", "both", "history", "hot", "key", "label", "lang",
+        "parent", "part", "starts", "token", "words",
     )  # fmt: skip
 
-    def __init__(self, parent: "_Node | None", token: int) -> None:
+    def __init__(
+        self,
+        key: int,
+        parent: "_Node | None",
+        token: int,
+        words: _Words,
+        part: str,
+        lang: float,
+        hot: int,
+        history: int,
+    ) -> None:
+        self.key = key  # + token = the child's place in the table of nodes
         self.parent = parent
-        self.token = token  # of the last step; the boundary at a word's start
-        self.children: dict[int, _Node] = {}
-        self.text = ""  # complete words
-        self.part = ""  # the word being spelt
-        self.units: tuple[str, ...] = ()  # what the language model still sees
-        self.state: Any = None  # the language model's, after `units`
-        self.base = 0.0  # language score of what is complete
-        self.lang = 0.0  # the same with the penalty or loan of the part
-        self.hot = ROOT
-        self.history = 0  # equal where the models can no longer tell two nodes apart
-        self.starts = False  # whether this is a word's start, where a further boundary changes nothing
+        self.token = token  # of the last step
+        self.words = words
+        self.part = part  # the word being spelt
+        self.starts = False  # whether the last step was a bare boundary, after which another changes nothing
+        self.lang = lang  # words.base, with the penalty and the hotword loan of the part
+        self.hot = hot  # state of the hotword automaton
+        self.history = history  # equal where no model can tell two nodes apart any more
         self.alive = -1
         self.blank = self.label = self.both = _NEVER
 
 
+_Beam = tuple[float, _Node, bool, float]  # total, node, whether it ends on a blank, acoustic score
+
+
 class BeamSearch:
-    """A decoder with everything but the emissions fixed. Two calls with the same array give the same bytes.
+    """A decoder with everything but the emissions fixed. The same array gives the same bytes.
 
     Args:
         alphabet: of the acoustic model.
         language_model: or None.
+        beam_width: beams kept from frame to frame.
+        beam_prune_logp: and only those within this of the best (negative).
+        token_min_logp: a token below this in a frame is no candidate there, unless it is the best.
         lm_weight, word_bonus: α and β of  α · ln P(words) + β · number of words.
-        unknown_penalty: for a word outside the language model, in log10 units beside its probability, times α; and for
+        unknown_penalty: for a word outside the language model, in log10 beside its probability, so times α; and for
             the beginning of a word that no word of the model has, as it is.
+        nbest: hypotheses to return.
         hotwords: the automaton, or None.
         prune_history: keep only the better of two beams that no model can tell apart any more.
     """
@@ -100,65 +129,72 @@ class BeamSearch:
         self._alpha, self._beta, self._unknown = lm_weight, word_bonus, unknown_penalty
         self._nbest, self._hotwords, self._prune_history = nbest, hotwords, prune_history
         boundary = alphabet.boundary
-        # every token as (does it close the word before?, what it adds to the word)
+        # a token closes the word before it, or not, and adds letters to the word, or none
         self._closes = [boundary is None or token.startswith(boundary) for token in alphabet.tokens]
-        self._adds = [
-            token if boundary is None else token.removeprefix(boundary).replace(boundary, " ")
-            for token in alphabet.tokens
-        ]
+        self._adds = [token.removeprefix(boundary or "") for token in alphabet.tokens]
         self._boundary = -1 if alphabet.boundary_id is None else alphabet.boundary_id
         self._whole_words = boundary is None
         self._by_character = language_model is not None and language_model.unit == "char"
-        self._seen = 1 if language_model is None else max(1, language_model.order - 1)
-        self._parts: dict[str, float] = {"": 0.0}  # penalty of a word's beginning
-        self._histories: dict[tuple[object, ...], int] = {}
+        self._reach = 1 if language_model is None else max(1, language_model.order - 1)
+        self._n_tokens = len(alphabet)
+        self._parts: dict[str, float] = {"": 0.0}  # beginning of a word → its penalty
+        self._nodes: dict[int, _Node] = {}
+        self._histories: dict[object, int] = {}
 
     def decode(self, log_probs: NDArray[np.floating], context: str = "") -> list[Hypothesis]:
         """(T, V) natural log-probabilities → hypotheses, best first, one at least.
 
-        context: the words before, which the language model then continues instead of starting a sentence.
+        context: the words before, after which the language model goes on; without them a sentence starts.
 
         Raises ValueError where the array is no such thing.
         """
-        log_probs = checked(log_probs, len(self._alphabet))
-        self._histories.clear()
-        return self._finish(self._search(self._root(context), log_probs))
+        log_probs = checked(log_probs, self._n_tokens)
+        try:
+            return self._finish(self._search(self._root(context), log_probs))
+        finally:
+            self._nodes.clear()
+            self._histories.clear()
+            if len(self._parts) > _MOST_PARTS:
+                self._parts = {"": 0.0}
 
     def _root(self, context: str) -> _Node:
-        root = _Node(None, self._boundary)
+        words = _Words("", (), None, 0.0)
         if self._lm is not None:
-            root.state = self._lm.state(context)
-            root.units = tuple(self._lm.units(context)[-self._seen :])
+            words.state = self._lm.state(context)
+            words.units = tuple(self._lm.units(context)[-self._reach :])
+        root = _Node(0, None, self._boundary, words, "", 0.0, DEAD if self._hotwords is None else ROOT, 0)
         root.starts = self._boundary >= 0
-        self._remember(root)
+        root.blank, root.alive = 0.0, 0
         return root
 
-    def _search(self, root: _Node, log_probs: NDArray[np.floating]) -> list[tuple[float, _Node, bool, float]]:
-        """All frames → the last frame's beams as (total, node, ends on a blank?, acoustic), best first."""
+    def _search(self, root: _Node, log_probs: NDArray[np.floating]) -> list[_Beam]:
+        """All frames → the beams after the last one, best first."""
         width, prune, by_history = self._width, self._prune, self._prune_history
-        closes, adds, extend, hotwords = self._closes, self._adds, self._extend, self._hotwords
+        closes, bare, hotwords = self._closes, [not adds for adds in self._adds], self._hotwords
+        find, spell, close = self._nodes.get, self._spell, self._close
         log1p, exp, never, log_2 = math.log1p, math.exp, _NEVER, math.log(2.0)
-        # what closing a word can add at most
-        closing_gain = max(0.0, self._beta) if self._lm is not None else 0.0
-        if hotwords is not None:
-            closing_gain += max(hotwords.complete)
 
-        beams: list[tuple[float, _Node, bool, float]] = [(0.0, root, True, 0.0)]
-        root.blank, root.alive = 0.0, 0
-        order, tops = [root], [0.0]  # the nodes that are alive, by the total of their better beam
-        stamp = 0
+        beams: list[_Beam] = [(0.0, root, True, 0.0)]
+        alive = [root]  # nodes with a beam, best first
+        totals = [0.0]  # of their better beam
+        hot: list[_Node] = []  # of them, those that a hotword may follow; handled apart because they may rise
+        if hotwords is not None:
+            alive, totals, hot = [], [], [root]
+        now = 0
         settled = False  # whether all beams end on a blank
-        passed = 0.0  # the common sum of the frames in which nothing but the blank could follow a blank
+        passed = 0.0  # sum of the frames that were passed over since then
 
         for blank_score, tokens, scores in _candidates(log_probs, self._min, self._alphabet.blank):
-            if not tokens and settled:
+            if settled and not tokens:
                 passed += blank_score
                 continue
             settled = not tokens
+            given = dict(zip(tokens, scores, strict=True))
+            log_p_of = given.get
 
-            # the same nodes again, ending on a blank
+            # every node again
             beams = []
-            for node in order:
+            for node in (*alive, *hot) if hot else alive:
                 ends_blank, ends_label = node.blank, node.label
                 if ends_label == never:
                     both = ends_blank
@@ -167,60 +203,71 @@ class BeamSearch:
                 else:
                     both = ends_blank + log1p(exp(ends_label - ends_blank))
                 node.both = both
-                score = both + blank_score
-                beams.append((score + node.lang, node, True, score))
+                if blank_score != never:
+                    score = both + blank_score
+                    beams.append((score + node.lang, node, True, score))
+            for node in (*alive, *hot) if hot else alive:
+                token = node.token
+                log_p = log_p_of(token)
+                if log_p is None:
+                    continue
+                score = node.both if node.starts else node.label
+                parent = node.parent
+                if parent is not None and parent.alive == now:
+                    entering = parent.blank if parent.token == token else parent.both
+                    if entering > score:
+                        score = entering + log1p(exp(score - entering))
+                    elif entering != never:
+                        score += log1p(exp(entering - score))
+                if score != never:
+                    score += log_p
+                    beams.append((score + node.lang, node, False, score))
 
-            if tokens:
-                if blank_score == never:
-                    beams = []
-                given = dict(zip(tokens, scores, strict=True))
-                # the same nodes with their token held, or spelt anew from a parent that is alive as well
-                for node in order:
-                    token = node.token
-                    log_p = given.get(token)
-                    if log_p is None:
-                        continue
-                    # a boundary after a boundary changes nothing, blank between or not
-                    score = node.both if node.starts else node.label
-                    parent = node.parent
-                    if parent is not None and parent.alive == stamp:
-                        entering = parent.blank if parent.token == token else parent.both
-                        if entering > score:
-                            score = entering + log1p(exp(score - entering))
-                        elif entering != never:
-                            score += log1p(exp(entering - score))
-                    if score != never:
-                        score += log_p
-                        beams.append((score + node.lang, node, False, score))
-
-                # a child enters only if it can be among those that stay
-                beams.sort(key=_by_total, reverse=True)
-                limit = beams[0][0] + prune if beams else never
-                if len(beams) >= width and beams[width - 1][0] > limit:
-                    limit = beams[width - 1][0]
+            # children, where they can be among those that stay
+            if given:
+                limit = never
+                if beams:
+                    beams.sort(key=_by_total, reverse=True)
+                    limit = beams[0][0] + prune
+                    if len(beams) >= width and beams[width - 1][0] > limit:
+                        limit = beams[width - 1][0]
                 for token, log_p in given.items():
                     if closes[token]:
-                        for node in order:
-                            if node.both + log_p + node.base + closing_gain < limit or (
-                                node.starts and not adds[token]
-                            ):
+                        for node in (*alive, *hot) if hot else alive:
+                            if node.starts and bare[token]:
                                 continue
-                            child = node.children.get(token) or extend(node, token)
-                            if child.alive != stamp:
+                            child = find(node.key + token)
+                            if child is None:
+                                if node.both + log_p + node.words.base + self._closing_gain(node, token) < limit:
+                                    continue
+                                child = close(node, token)
+                            if child.alive != now:
                                 score = (node.blank if node.token == token else node.both) + log_p
                                 total = score + child.lang
                                 if total >= limit:
                                     beams.append((total, child, False, score))
                         continue
-                    threshold = limit - log_p - log_2
-                    for top, node in zip(tops, order, strict=True):
-                        if top < threshold:
+                    lowest = limit - log_p - log_2
+                    for node, best in zip(alive, totals, strict=True):
+                        if best < lowest:
                             break
                         score = (node.blank if node.token == token else node.both) + log_p
+                        # spelling on never makes the language score better
                         if score + node.lang < limit:
                             continue
-                        child = node.children.get(token) or extend(node, token)
-                        if child.alive != stamp:
+                        child = find(node.key + token) or spell(node, token)
+                        if child.alive != now:
+                            total = score + child.lang
+                            if total >= limit:
+                                beams.append((total, child, False, score))
+                    for node in hot:
+                        score = (node.blank if node.token == token else node.both) + log_p
+                        child = find(node.key + token)
+                        if child is None:
+                            if score + node.lang + self._spelling_gain(node, token) < limit:
+                                continue
+                            child = spell(node, token)
+                        if child.alive != now:
                             total = score + child.lang
                             if total >= limit:
                                 beams.append((total, child, False, score))
@@ -230,83 +277,100 @@ class BeamSearch:
             del beams[width:]
             while beams[-1][0] < limit:
                 beams.pop()
-            if by_history:
+            if by_history and len(beams) > 1:
                 beams = _told_apart(beams)
-            stamp += 1
-            order, tops = [], []
-            for total, node, ends_blank_, score in beams:
-                if node.alive != stamp:
-                    node.alive = stamp
-                    order.append(node)
-                    tops.append(total)
-                    if ends_blank_:
-                        node.blank, node.label = score, never
+            now += 1
+            alive, totals, hot = [], [], []
+            for total, node, on_blank, score in beams:
+                if node.alive == now:
+                    if on_blank:
+                        node.blank = score
                     else:
-                        node.blank, node.label = never, score
-                elif ends_blank_:
-                    node.blank = score
+                        node.label = score
+                    continue
+                node.alive = now
+                if on_blank:
+                    node.blank, node.label = score, never
                 else:
-                    node.label = score
-        if passed:
-            beams = [(total + passed, node, ends_blank_, score + passed) for total, node, ends_blank_, score in beams]
-        return beams
+                    node.blank, node.label = never, score
+                if node.hot == DEAD:
+                    alive.append(node)
+                    totals.append(total)
+                else:
+                    hot.append(node)
+        return [(total + passed, node, on_blank, score + passed) for total, node, on_blank, score in beams]
 
-    def _extend(self, node: _Node, token: int) -> _Node:
-        """Makes the child of a node and works out all that never changes about it."""
-        child = _Node(node, token)
-        node.children[token] = child
-        adds = self._adds[token]
-        child.text, child.units, child.state, child.base = node.text, node.units, node.state, node.base
-        if self._closes[token]:
-            if node.part:
-                self._close(child, node.part)
-            child.part = adds
-            child.starts = not adds
-            if self._whole_words:
-                self._close(child, adds)
-                child.part = ""
-        else:
-            child.part = node.part + adds
-            if self._by_character:
-                for unit in adds:
-                    self._count(child, unit)
-        hotwords, lent = self._hotwords, 0.0
+    def _spell(self, node: _Node, token: int) -> _Node:
+        """Makes the child that goes on with the word."""
+        adds, words, hot = self._adds[token], node.words, node.hot
+        part = node.part + adds
+        if self._by_character:
+            for unit in adds:
+                words = self._counted(words, unit)
+        penalty = self._parts.get(part)
+        lang = words.base + (self._penalty(part) if penalty is None else penalty)
+        hotwords = self._hotwords
         if hotwords is not None:
-            hot = node.hot
-            if self._closes[token] and (node.part or self._whole_words) and (node.text or node.part):
-                child.base += hotwords.complete[hot]
-                hot = hotwords.step(hot, " ")
             for character in adds:
                 hot = hotwords.step(hot, character)
-            child.hot = hot
-            lent = hotwords.loan[hot]
-        child.lang = child.base + lent + self._penalty(child.part)
-        self._remember(child)
+            lang += hotwords.loan[hot]
+        return self._grow(node, token, words, part, lang, hot, node.history * self._n_tokens + token)
+
+    def _close(self, node: _Node, token: int) -> _Node:
+        """Makes the child that begins a new word, or waits for one."""
+        words, part, hot, hotwords = node.words, self._adds[token], node.hot, self._hotwords
+        base = 0.0
+        if node.part:
+            words = self._closed(words, node.part)
+            if hotwords is not None:
+                base = hotwords.complete[hot]
+                hot = hotwords.step(hot, " ")
+        if hotwords is not None:
+            for character in part:
+                hot = hotwords.step(hot, character)
+        if self._whole_words:
+            # nothing can be spelt on, so the word counts at once
+            words, part = self._closed(words, part), ""
+            if hotwords is not None:
+                base = hotwords.complete[hot]
+                hot = hotwords.step(hot, " ")
+        if base:
+            words = _Words(words.text, words.units, words.state, words.base + base)
+        lang = words.base + self._penalty(part) + (0.0 if hotwords is None else hotwords.loan[hot])
+        child = self._grow(node, token, words, part, lang, hot, (words.units, part, hot))
+        child.starts = not part and not self._whole_words
         return child
 
-    def _close(self, node: _Node, word: str) -> None:
-        """Adds a complete word to the node's text and language score."""
-        node.text = f"{node.text} {word}" if node.text else word
-        lm = self._lm
-        if lm is None:
-            return
-        node.base += self._beta
-        if self._by_character:
-            self._count(node, lm.space)
-        else:
-            self._count(node, word)
+    def _grow(self, node: _Node, token: int, words: _Words, part: str, lang: float, hot: int, history: object) -> _Node:
+        """Puts a child into the table of nodes; `history` is what the models know of it."""
+        number = 0
+        if self._prune_history:
+            # even, because how the beam ends is the last bit; 0 is the root's
+            number = self._histories.setdefault(history, 2 * len(self._histories) + 2)
+        child = _Node((len(self._nodes) + 1) * self._n_tokens, node, token, words, part, lang, hot, number)
+        self._nodes[node.key + token] = child
+        return child
 
-    def _count(self, node: _Node, unit: str) -> None:
-        """Scores one unit of the language model after the node's state and moves on."""
+    def _closed(self, words: _Words, word: str) -> _Words:
+        """The words with one more complete, scored."""
+        text = f"{words.text} {word}" if words.text else word
+        if self._lm is None:
+            return _Words(text, (word,), None, words.base)
+        scored = self._counted(words, self._lm.space if self._by_character else word)
+        scored.text = text
+        scored.base += self._beta
+        return scored
+
+    def _counted(self, words: _Words, unit: str) -> _Words:
+        """The words with one more unit of the language model scored."""
         lm = self._lm
         assert lm is not None
         state = kenlm.State()
-        score = lm.kenlm.BaseScore(node.state, unit, state)
+        score = lm.kenlm.BaseScore(words.state, unit, state)
         if not lm.knows(unit) and not (self._hotwords is not None and unit in self._hotwords.words):
             score -= self._unknown
-        node.base += self._alpha * score * LOG_10
-        node.state = state
-        node.units = (*node.units, unit)[-self._seen :]
+        units = (*words.units, unit)[-self._reach :]
+        return _Words(words.text, units, state, words.base + self._alpha * score * LOG_10)
 
     def _penalty(self, part: str) -> float:
         """What the beginning of a word costs when no word of the language model begins so."""
@@ -321,21 +385,34 @@ class BeamSearch:
             self._parts[part] = penalty
         return penalty
 
-    def _remember(self, node: _Node) -> None:
-        if self._prune_history:
-            key = (node.units if self._lm is not None else node.text.rpartition(" ")[2], node.part, node.hot)
-            node.history = 2 * self._histories.setdefault(key, len(self._histories))
+    def _closing_gain(self, node: _Node, token: int) -> float:
+        """The most that closing the node's word by this token can add to its complete words' score."""
+        gain = max(0.0, self._beta) if self._lm is not None else 0.0
+        hotwords = self._hotwords
+        if hotwords is None:
+            return gain
+        if self._adds[token]:
+            return gain + hotwords.complete[node.hot] + hotwords.most
+        return gain + hotwords.complete[node.hot] + hotwords.loan[hotwords.step(node.hot, " ")]
 
-    def _finish(self, beams: list[tuple[float, _Node, bool, float]]) -> list[Hypothesis]:
+    def _spelling_gain(self, node: _Node, token: int) -> float:
+        """The most that spelling on by this token can add to the node's language score."""
+        hotwords = self._hotwords
+        assert hotwords is not None
+        hot = node.hot
+        for character in self._adds[token]:
+            hot = hotwords.step(hot, character)
+        return hotwords.loan[hot] - hotwords.loan[node.hot]
+
+    def _finish(self, beams: list[_Beam]) -> list[Hypothesis]:
         """The last frame's beams → hypotheses: words completed, equal texts summed, the sentence's end scored."""
-        ends: dict[str, list[Any]] = {}
+        ends: dict[str, tuple[float, _Node]] = {}
         for _, node, _, acoustic in beams:
-            text = f"{node.text} {node.part}".strip()
-            end = ends.get(text)
-            if end is None:
-                ends[text] = [acoustic, node]
-            else:
-                end[0] = float(np.logaddexp(end[0], acoustic))
+            text = f"{node.words.text} {node.part}".strip()
+            if text in ends:
+                before, node = ends[text]
+                acoustic = float(np.logaddexp(before, acoustic))
+            ends[text] = acoustic, node
         found = []
         for text, (acoustic, node) in ends.items():
             language = self._ending(node)
@@ -346,25 +423,24 @@ class BeamSearch:
 
     def _ending(self, node: _Node) -> float:
         """The language score of a node's text as a whole sentence."""
-        last = _Node(None, -1)
-        last.text, last.units, last.state, last.base = node.text, node.units, node.state, node.base
-        lm = self._lm
-        if self._by_character and lm is not None:
-            # a space that nothing follows was not meant: the word's last character ends the sentence
+        lm, words, language = self._lm, node.words, 0.0
+        if self._hotwords is not None and node.part:
+            language += self._hotwords.complete[node.hot]
+        if lm is None:
+            return language + words.base
+        if self._by_character:
+            # a space that nothing follows was not meant: the sentence ends after the last character
             if node.part:
-                last.base += self._beta
+                language += self._beta
             elif node.parent is not None:
-                last.state, last.base = node.parent.state, node.parent.base + self._beta
+                words, language = node.parent.words, language + self._beta
         elif node.part:
-            self._close(last, node.part)
-        if self._hotwords is not None and (node.part or self._whole_words):
-            last.base += self._hotwords.complete[node.hot]
-        if lm is not None:
-            last.base += self._alpha * lm.kenlm.BaseScore(last.state, "</s>", kenlm.State()) * LOG_10
-        return last.base
+            words = self._closed(words, node.part)
+        end = lm.kenlm.BaseScore(words.state, "</s>", kenlm.State())
+        return language + words.base + self._alpha * float(end) * LOG_10
 
 
-def _told_apart(beams: list[tuple[float, _Node, bool, float]]) -> list[tuple[float, _Node, bool, float]]:
+def _told_apart(beams: list[_Beam]) -> list[_Beam]:
     """Of beams that no model can tell apart any more, the first."""
     seen: set[int] = set()
     kept = []

@@ -107,6 +107,7 @@ class HotwordMatcher:
         for hotword in hotwords:
             self._add(hotword)
         self._link()
+        self.most = max(self.loan)  # no state lends more
 
     def step(self, state: int, character: str) -> int:
         following = self._next[state].get(character)

@@ -11,8 +11,8 @@ class DecodingOptions:
 
     decoder: str = option(
         "beam",
-        "beam: search with language model and hotwords, by the C++ engine where ctc-beam-decoder is installed and can do "
-        "what is asked; python or fast: the same by our own search or the C++ engine and no other; "
+        "beam: search with language model and hotwords, by the C++ engine where ctc-beam-decoder is installed and can "
+        "do what is asked; python or fast: the same by our own search or the C++ engine and no other; "
         "greedy: the likeliest token of every frame, no language model",
         choices=("beam", "greedy", "python", "fast"),
     )
