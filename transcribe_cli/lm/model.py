@@ -10,6 +10,7 @@ and, at the very end, the words in the order of their ids, each closed by a zero
 
 import gzip
 import math
+import mmap
 import struct
 import tempfile
 import zlib
@@ -168,41 +169,45 @@ def _tail(reason: str) -> str:
 
 
 def _words_of_binary(path: Path) -> list[str]:
-    """Checks a KenLM binary's header and size and reads its words."""
-    data = path.read_bytes()
-    if not data.startswith(_SANITY):
-        if len(data) >= len(_SANITY) and data.startswith(_MAGIC):
-            raise LanguageModelError(f"{path}: the binary language model is damaged or from another kind of machine")
-        if len(data) < len(_SANITY):
-            raise LanguageModelError(f"{path}: the binary language model is truncated")
-        raise LanguageModelError(f"{path}: a KenLM binary of another version: build it again from its ARPA file")
-    try:
-        order, multiplier, kind, stored, _ = _FIXED.unpack_from(data, len(_SANITY))
-        if not (2 <= order <= _MAX_ORDER and kind < _KINDS and stored <= 1 and 1.0 < multiplier < 1000.0):
-            raise LanguageModelError(
-                f"{path}: the binary language model's header is damaged or not supported (order {order}, kind {kind})"
-            )
-        counts = struct.unpack_from(f"<{order}Q", data, len(_SANITY) + _FIXED.size)
-    except struct.error as error:
-        raise LanguageModelError(f"{path}: the binary language model is truncated") from error
-    # every n-gram takes more than a bit in every layout: a wilder count would have KenLM ask for that memory
-    if counts[0] < 3 or max(counts) > 8 * len(data):
-        raise LanguageModelError(f"{path}: the binary language model is truncated or its counts are damaged: {counts}")
-    if not stored:
-        return []
-    if not data.endswith(b"\x00"):
-        raise LanguageModelError(f"{path}: the binary language model is truncated: its words are cut off")
-    # the words are the last counts[0] strings; <unk> is the first of them, and none can hold a zero byte
-    start = data.rfind(b"<unk>\x00")
-    words = data[start:-1].split(b"\x00") if start >= 0 else []
-    if len(words) != counts[0]:
+    """Checks a KenLM binary's header and size and reads its words, [] where it was written without them."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        n_words = _checked_header(data, path)
+        if not n_words:
+            return []
+        if data[-1:] != b"\x00":
+            raise LanguageModelError(f"{path}: the binary language model is truncated: its words are cut off")
+        # the words are the last strings of the file; <unk> is the first of them, and none can hold a zero byte
+        start = data.rfind(b"<unk>\x00")
+        stored = data[start:-1] if start >= 0 else b""
+    words = stored.split(b"\x00")
+    if len(words) != n_words:
         raise LanguageModelError(
-            f"{path}: the binary language model is truncated: {len(words)} of {counts[0]} words at its end"
+            f"{path}: the binary language model is truncated: its {n_words} words are not at its end"
         )
     try:
-        return b"\x00".join(words).decode("utf-8").split("\x00")
+        return stored.decode("utf-8").split("\x00")
     except UnicodeDecodeError as error:
         raise LanguageModelError(f"{path}: the binary language model's words are not UTF-8") from error
+
+
+def _checked_header(data: mmap.mmap, path: Path) -> int:
+    """The number of words that must lie at the end, 0 where none are stored."""
+    if len(data) < len(_SANITY) + _FIXED.size + 8 * _MAX_ORDER:
+        raise LanguageModelError(f"{path}: the binary language model is truncated")
+    if data[: len(_MAGIC)] != _MAGIC:
+        raise LanguageModelError(f"{path}: a KenLM binary of another version: build it again from its ARPA file")
+    if data[: len(_SANITY)] != _SANITY:
+        raise LanguageModelError(f"{path}: the binary language model is damaged or from another kind of machine")
+    order, multiplier, kind, stored, _ = _FIXED.unpack_from(data, len(_SANITY))
+    if not (2 <= order <= _MAX_ORDER and kind < _KINDS and stored <= 1 and 1.0 < multiplier < 1000.0):
+        raise LanguageModelError(
+            f"{path}: the binary language model's header is damaged or not supported (order {order}, kind {kind})"
+        )
+    counts = struct.unpack_from(f"<{order}Q", data, len(_SANITY) + _FIXED.size)
+    # in every layout an n-gram takes more than a bit: believing a wilder count would ask for that much memory
+    if counts[0] < 3 or max(counts) > 8 * len(data):
+        raise LanguageModelError(f"{path}: the binary language model is truncated, or its counts are damaged: {counts}")
+    return counts[0] if stored else 0
 
 
 def _load_arpa(path: Path, compressed: bool) -> LanguageModel:
