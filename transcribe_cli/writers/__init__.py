@@ -13,7 +13,7 @@ from . import json, sclite, subtitles, tables, text, textgrid
 from .cues import SubtitleOptions
 from .lines import Lines
 
-__all__ = ["FORMATS", "Format", "Lines", "SubtitleOptions", "render", "stream"]
+__all__ = ["FORMATS", "Format", "Lines", "SubtitleOptions", "by_file_name", "find", "render", "stream"]
 
 Render = Callable[[Transcript, SubtitleOptions, str], str]
 Stream = Callable[[str, bool], Lines]
@@ -83,3 +83,9 @@ def find(format: str) -> Format:
     if format not in FORMATS:
         raise OptionError(f"--format cannot be {format!r}: choose from {', '.join(FORMATS)}")
     return FORMATS[format]
+
+
+def by_file_name(name: str) -> str:
+    """The format that a file's name asks for ("talk.srt" → "srt"); "txt" where it asks for none."""
+    fitting = [f for f in FORMATS.values() if name.lower().endswith("." + f.extension.lower())]
+    return max(fitting, key=lambda f: len(f.extension)).name if fitting else "txt"

@@ -89,6 +89,12 @@ def read(text: str, where: str = "the transcript") -> Transcript:
         raise InputError(f"{where}: not a transcript: {error}") from error
 
 
+def recording(text: str, otherwise: str = "audio") -> str:
+    """What the recording is called in JSON that `read` accepts."""
+    name = json.loads(text).get("audio")
+    return name if isinstance(name, str) and name else otherwise
+
+
 def _time(seconds: float) -> float:
     return round(float(seconds), 3)
 

@@ -1,0 +1,90 @@
+import json
+
+import pytest
+
+from transcribe_cli import writers
+from transcribe_cli.cli import run
+from transcribe_cli.transcript import Segment, Transcript, Word
+
+WORDS = tuple(Word(word, 0.5 * k, 0.5 * k + 0.4, 0.9) for k, word in enumerate(["hello", "there", "friend"]))
+TALK = Transcript((Segment(0.0, 1.4, WORDS),), 2.0, "en 1")
+
+
+@pytest.fixture
+def talk(tmp_path):
+    path = tmp_path / "talk.json"
+    path.write_text(writers.render(TALK, "json", name="talk.wav"))
+    return path
+
+
+def test_json_becomes_any_format_on_standard_output(talk, capsys):
+    for format in writers.FORMATS:
+        assert run(["convert", str(talk), "--format", format]) == 0
+        assert capsys.readouterr().out == writers.render(TALK, format, name="talk.wav")
+
+
+def test_the_outputs_name_says_the_format(talk, tmp_path):
+    for name, format in (
+        ("a.srt", "srt"),
+        ("b.TextGrid", "textgrid"),
+        ("c.audacity.txt", "audacity"),
+        ("d.txt", "txt"),
+    ):
+        assert run(["convert", str(talk), "-o", str(tmp_path / name)]) == 0
+        assert (tmp_path / name).read_text() == writers.render(TALK, format)
+
+
+def test_several_formats_go_into_a_folder(talk, tmp_path):
+    assert run(["convert", str(talk), "--format", "srt,vtt", "--output-dir", str(tmp_path / "out")]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["talk.srt", "talk.vtt"]
+
+
+def test_subtitle_limits_are_flags(talk, capsys):
+    assert run(["convert", str(talk), "--format", "srt", "--max-line-length", "11", "--max-lines", "1"]) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if line.isalpha() or " t" in line] == [
+        "hello there",
+        "friend",
+    ]
+
+
+def test_a_broken_file_is_named_and_the_others_are_done(talk, tmp_path, capsys):
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    missing = tmp_path / "missing.json"
+    out = tmp_path / "out"
+    assert run(["convert", str(broken), str(missing), str(talk), "--format", "srt", "--output-dir", str(out)]) == 1
+    complaint = capsys.readouterr().err.splitlines()
+    assert len(complaint) == 2
+    assert "broken.json: not JSON" in complaint[0]
+    assert "missing.json: no such file" in complaint[1]
+    assert (out / "talk.srt").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--format", "docx"], "choose from"),
+        (["--format", "srt,vtt"], "--output-dir"),
+        (["-o", "a.srt", "--output-dir", "b"], "one of them"),
+        (["--min-cue-seconds", "9"], "more than"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_starts(talk, arguments, complaint, capsys):
+    assert run(["convert", str(talk), *arguments]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_nothing_is_overwritten_unasked(talk, tmp_path, capsys):
+    target = tmp_path / "talk.srt"
+    target.write_text("mine")
+    assert run(["convert", str(talk), "-o", str(target)]) == 2
+    assert target.read_text() == "mine"
+    assert run(["convert", str(talk), "-o", str(target), "--overwrite"]) == 0
+    assert "-->" in target.read_text()
+
+
+def test_whispers_json_is_taken(tmp_path, capsys):
+    path = tmp_path / "whisper.json"
+    path.write_text(json.dumps({"segments": [{"start": 0, "end": 2, "text": " Hi there."}]}))
+    assert run(["convert", str(path)]) == 0
+    assert capsys.readouterr().out == "Hi there.\n"
