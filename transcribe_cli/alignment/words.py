@@ -1,10 +1,9 @@
 """From a text and the emissions it was read from to timed words.
 
-The Viterbi path says at which frames each unit was emitted. CTC's posteriors are spikes: a unit is usually emitted in
-one or two frames somewhere within its sound, so a word's frames are shorter than the word. Its time is therefore the
-span from its first unit's first frame to its last unit's last, widened by `LEAD_SECONDS` and `TAIL_SECONDS`; where
-the gap to a neighbour is too small for both, it is shared between them in that proportion. Words never overlap, never
-go backwards and never leave the emissions.
+The Viterbi path says at which frames each unit was emitted. A word's time is the span from its first unit's first
+frame to its last unit's last, widened by `LEAD_SECONDS` and `TAIL_SECONDS`, because CTC's posteriors are spikes: a unit
+is emitted in one or two frames within its sound, not over all of it. Where the gap to a neighbour is too small for
+both, it is shared between them in that proportion. Words never overlap, never go backwards, never leave the emissions.
 """
 
 import numpy as np
@@ -14,10 +13,12 @@ from ..alphabet import Alphabet
 from ..ctc.viterbi import align
 from ..errors import CTCError
 from ..transcript import Word
-from .confidence import label_confidences, word_confidences
+from .confidence import word_confidences
 
-LEAD_SECONDS = 0.04
-TAIL_SECONDS = 0.06
+# Medians over the pauses and edges of development speech between the sound's edge, by its energy, and the first or last
+# frame of the units beside it; benchmarks/alignment.py measures them again.
+LEAD_SECONDS = 0.02
+TAIL_SECONDS = 0.03
 
 
 def align_words(
@@ -48,8 +49,11 @@ def align_words(
     path = align(log_probs, labels, alphabet.blank, checked=True)
     first, last = word_labels(labels, alphabet)
     starts, ends = path.spans()
-    sure = word_confidences(label_confidences(log_probs, labels, starts, ends, temperature), first, last)
-    times = word_times(starts[first], ends[last], len(log_probs), frame_seconds) + start_seconds
+    said = log_probs[np.arange(len(log_probs)), np.append(labels, alphabet.blank)[path.frames]]
+    begin, end = starts[first], ends[last]
+    limits = word_limits(starts, ends, first, last, len(log_probs))
+    sure = word_confidences(said, begin, end, limits, last - first + 1, frame_seconds, temperature)
+    times = word_times(begin, end, len(log_probs), frame_seconds) + start_seconds
     return tuple(
         Word(word, start, end, confidence)
         for word, (start, end), confidence in zip(texts, times.tolist(), sure.tolist(), strict=True)
@@ -82,6 +86,24 @@ def word_labels(labels: npt.NDArray[np.intp], alphabet: Alphabet) -> tuple[npt.N
             elif piece:
                 last[-1] = place
     return np.asarray(first, dtype=np.intp), np.asarray(last, dtype=np.intp)
+
+
+def word_limits(
+    starts: npt.NDArray[np.intp],
+    ends: npt.NDArray[np.intp],
+    first: npt.NDArray[np.intp],
+    last: npt.NDArray[np.intp],
+    n_frames: int,
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """First frame and one past the last that each word answers for: two (W,) arrays.
+
+    That is from the start of the boundary before it to the end of the boundary after it; where words follow each other
+    without a boundary, from the end of the word before to the start of the word after. starts, ends: (L,) label spans.
+    """
+    parted = first[1:] - last[:-1] > 1  # a label lies between these two words
+    lower = np.where(parted, starts[first[1:] - 1], ends[last[:-1]])
+    upper = np.where(parted, ends[last[:-1] + 1], starts[first[1:]])
+    return np.concatenate(([0], lower)), np.concatenate((upper, [n_frames]))
 
 
 def word_times(
