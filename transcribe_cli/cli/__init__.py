@@ -1,11 +1,10 @@
 """The command line: one file a command, loaded when it is called. `transcribe FILES…` needs no command word."""
 
 import importlib
-import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -37,6 +36,15 @@ _IGNORED_WITH_VALUE = {"--word-timestamps"}  # words are always timed
 class _Commands(TyperGroup):
     """Commands that are imported when called, and one that needs no name."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return cast(list[str], super().parse_args(ctx, with_command(args)))
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        # where the first word is still being typed it may also be the default command's option or a file
+        command = self.get_command(ctx, DEFAULT)
+        inner = command.make_context(DEFAULT, [], parent=ctx, resilient_parsing=True)
+        return [*super().shell_complete(ctx, incomplete), *command.shell_complete(inner, incomplete)]
+
     def list_commands(self, ctx: Any) -> list[str]:
         return [name for name in COMMANDS if _exists(name)]
 
@@ -47,6 +55,9 @@ class _Commands(TyperGroup):
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         return command
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        formatter.write_usage("transcribe", "[OPTIONS] FILES…  |  COMMAND …")
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         # the summaries stand in the table above, so that help loads no command
@@ -61,26 +72,41 @@ def _exists(name: str) -> bool:
 app = typer.Typer(cls=_Commands, add_completion=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
-@app.callback(no_args_is_help=True, context_settings={"help_option_names": ["--help"]})
-def _group(
-    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
-) -> None:
-    """Offline speech recognition: prints the words of recordings.
-
-    transcribe talk.wav                        the words on standard output
-    transcribe talk.mp3 --format srt           subtitles
-    transcribe recordings/ --output-dir texts  a folder, one result a recording
-
-    All options of transcribing: transcribe transcribe --help
-    """
-    if version:
+def _version(wanted: bool) -> None:
+    if wanted:
         print(f"transcribe {__version__}")
         raise typer.Exit
 
 
+@app.callback(no_args_is_help=True, context_settings={"help_option_names": ["--help"]})
+def _group(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True, callback=_version),
+) -> None:
+    """Offline speech recognition: prints the words of recordings.
+
+    \b
+      transcribe talk.wav                             the words on standard output
+      transcribe talk.mp3 --format srt -o talk.srt    subtitles
+      transcribe recordings/ --output-dir texts       a folder, one result a recording
+      arecord -q | transcribe -                       from a pipe
+
+    \b
+    Used most (all of them: transcribe transcribe --help):
+      -f, --format NAMES       txt, srt, vtt, json, tsv, … several with commas
+      -o, --output FILE        write to a file; its ending chooses the format
+      --output-dir DIR         one file a recording, mirroring the input tree
+      --hotword "PHRASE"       a word to listen for (may be repeated)
+      --lm FILE, --no-lm       another language model, or none
+      -m, --model NAME         another model (transcribe models)
+      --start, --duration      a part of the recording, in seconds
+      --channel split          each channel on its own
+      --config FILE            any option as TOML; $TRANSCRIBE_… in the environment
+    """
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Runs the command line; errors raised on purpose become one line on stderr. Returns the exit code."""
-    arguments = with_command(modern(sys.argv[1:] if arguments is None else arguments))
+    arguments = modern(sys.argv[1:] if arguments is None else arguments)
     try:
         # the group must not print usage errors by itself: they are one line here too
         result = app(arguments, prog_name="transcribe", standalone_mode=False)
@@ -92,6 +118,9 @@ def run(arguments: list[str] | None = None) -> int:
     except typer.Abort:
         return 130
     except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # a bare `transcribe`: the help is the answer
+            print(error, file=sys.stderr)
+            return 2
         if hasattr(error, "format_message"):  # Click's usage errors, wherever this Typer keeps them
             return complain(error.format_message())
         raise
@@ -127,6 +156,6 @@ def with_command(arguments: list[str]) -> list[str]:
     """Puts the default command's name in front, unless a command or an option of the program itself stands there."""
     first = arguments[0] if arguments else ""
     own = ("--help", "--version", "--install-completion", "--show-completion")
-    if not arguments or first in COMMANDS or first.split("=")[0] in own or os.environ.get("_TRANSCRIBE_COMPLETE"):
+    if not arguments or first in COMMANDS or first in own:
         return arguments
     return [DEFAULT, *arguments]
