@@ -37,7 +37,7 @@ WINDOWS: dict[str, tuple[float, float, float]] = {  # a₀ − a₁ cos + a₂ c
     "rectangular": (1.0, 0.0, 0.0),
 }
 DELTA_WIDTH = 9  # frames of the local polynomial, librosa's default
-BLOCK = 256  # frames transformed at a time: their spectra stay in the processor's cache, and memory stays flat
+BLOCK = 512  # frames transformed at a time: their spectra stay in the processor's cache, and memory stays flat
 _LIMITS: dict[str, tuple[float, float]] = {  # a card is read from outside: bounds come before memory is taken
     "bands": (1, 1024),
     "sample_rate": (4000, 192_000),
