@@ -1,0 +1,277 @@
+"""Frozen encoder output on disk, so that a run pays for its encoder once: float16 shards and an index.
+
+A shard is `NAME.npy`, (all frames, dimension) float16, and `NAME.jsonl`, one line an utterance with its place. Both are
+written under another name and renamed, the index last, so a shard that has an index is whole: a fill that was killed
+goes on where it stopped, any number of workers share the folder, and a reader may look while it grows. `cache.json`
+holds the options that made it; other options are refused. Augmentation enters a cache only as a named variant.
+"""
+
+import dataclasses
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+import torch
+
+from ..errors import OutputError, TrainingError, TranscribeError
+from ..features import FeatureRecipe, finish, frames
+from . import encoder as encoders
+from . import manifest
+from .augment import augment
+from .manifest import Utterance
+from .options import DataSet, RunOptions
+
+RATE = 16000
+BATCH_SECONDS = 40.0  # speech encoded at once: enough to keep a core busy, little enough to stay in its caches
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One cached utterance: its text and where its frames lie."""
+
+    shard: Path
+    offset: int
+    frames: int
+    text: str
+    seconds: float
+    speaker: str
+    source: str
+    id: str
+    variant: str
+
+    @property
+    def key(self) -> str:
+        """What tells it from all others, in a few bytes."""
+        return f"{self.shard.stem}:{self.offset}"
+
+
+def fingerprint(options: RunOptions) -> dict[str, Any]:
+    """What a cached frame depends on, beside the recordings."""
+    return {
+        "format": 1,
+        "encoder": options.network.encoder,
+        "max_seconds": options.data.max_seconds,
+        "shard": options.data.shard,
+        "seed": options.data.seed,
+        "augment": json.loads(json.dumps(dataclasses.asdict(options.augment))),
+    }
+
+
+def check_fingerprint(folder: Path, options: RunOptions) -> None:
+    """Writes the cache's options, or compares them. Raises TrainingError naming what differs."""
+    path, wanted = folder / "cache.json", fingerprint(options)
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f"cache.json.{os.getpid()}"
+        temporary.write_text(json.dumps(wanted, indent=1))
+        temporary.replace(path)
+        return
+    found = json.loads(path.read_text())
+    differing = [key for key in wanted if found.get(key) != wanted[key]]
+    if differing:
+        raise TrainingError(
+            f"{folder} was made with another {differing[0]} ({found.get(differing[0])!r}): use another --cache or delete it"
+        )
+
+
+def recipe_of(name: str) -> FeatureRecipe:
+    """The features that an encoder was trained on."""
+    return FeatureRecipe() if encoders.FACTS[name].input == "mel" else FeatureRecipe.from_dict({"kind": "waveform"})
+
+
+class Reader:
+    """Utterances → (n,) float32 samples at 16 kHz mono; keeps the last file, since its utterances come together."""
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+        self._samples: npt.NDArray[np.float32] = np.zeros(0, np.float32)
+
+    def __call__(self, utterance: Utterance) -> npt.NDArray[np.float32]:
+        """Raises TrainingError naming the utterance when its audio is missing, damaged or too short."""
+        if utterance.audio != self._path:
+            try:
+                samples, rate = soundfile.read(utterance.audio, dtype="float32", always_2d=True)
+            except (OSError, RuntimeError) as error:
+                raise TrainingError(f"{utterance.audio}: cannot be read ({error})") from error
+            mono = samples.mean(axis=1)
+            self._samples = mono if rate == RATE else np.asarray(soxr.resample(mono, rate, RATE), np.float32)
+            self._path = utterance.audio
+        start = round(utterance.start_seconds * RATE)
+        length = utterance.duration_seconds
+        stop = len(self._samples) if length is None else start + round(length * RATE)
+        cut = self._samples[start:stop]
+        # Opus files end some samples early; more than a tenth of a second missing is a wrong manifest
+        if len(cut) < 400 or (length is not None and len(cut) < (length - 0.1) * RATE):
+            raise TrainingError(f"{utterance.name}: its audio ends before its {length} s do")
+        if not np.isfinite(cut).all():
+            raise TrainingError(f"{utterance.name}: its audio holds samples that are not numbers")
+        return cut
+
+
+def shard_names(sets: tuple[DataSet, ...], size: int) -> Iterator[tuple[str, str, list[Utterance]]]:
+    """All (shard name, variant, utterances) of some sets, as the manifests stand now."""
+    for one in sets:
+        for path in manifest.find(one.manifest):
+            utterances = manifest.read(path)
+            tag = f"{path.parent.name}-{path.stem}"
+            for variant in one.variants:
+                for i, chunk in enumerate(manifest.chunks(utterances, size)):
+                    yield f"{tag}-{i:04d}-{variant}", variant, chunk
+
+
+def fill(options: RunOptions, folder: Path, worker: tuple[int, int] = (0, 1)) -> Iterator[str]:
+    """Caches every shard that is missing, worker i of n taking every n-th; yields a line of progress a shard.
+
+    Raises TrainingError on options that do not fit the folder, OutputError when the disk is full.
+    """
+    check_fingerprint(folder, options)
+    network = encoders.load(options.network.encoder, Path(options.network.encoder_file))
+    recipe = recipe_of(options.network.encoder)
+    me, of = worker
+    work = sorted(shard_names(options.data.dev + options.data.train, options.data.shard), key=lambda w: _order(w[0]))
+    for i, (name, variant, utterances) in enumerate(work):
+        if i % of != me or (folder / f"{name}.jsonl").exists():
+            continue
+        n, seconds, dropped = _fill_shard(folder, name, variant, utterances, options, network, recipe)
+        yield f"{name}: {n} utterances, {seconds / 60:.1f} min" + (f"; left out {dropped[0]}" if dropped else "")
+
+
+def _order(name: str) -> int:
+    """Spreads the sets evenly over time, so that a run may start early on a bit of everything; dev sets come first."""
+    return -1 if name.startswith("data-dev") or "-dev-" in name else zlib.crc32(name.encode())
+
+
+def _fill_shard(
+    folder: Path,
+    name: str,
+    variant: str,
+    utterances: list[Utterance],
+    options: RunOptions,
+    network: encoders.Encoder,
+    recipe: FeatureRecipe,
+) -> tuple[int, float, list[str]]:
+    reader, dropped = Reader(), []
+    sounds: list[tuple[Utterance, npt.NDArray[np.float32]]] = []
+    for utterance in utterances:
+        try:
+            sounds.append((utterance, reader(utterance)))
+        except TranscribeError as error:
+            dropped.append(str(error))
+    voices = [samples for _, samples in sounds]
+    prepared = []
+    for utterance, samples in sounds:
+        changed, done = vary(samples, utterance, variant, options, voices)
+        if len(changed) / RATE > options.data.max_seconds:
+            dropped.append(f"{utterance.name}: {len(changed) / RATE:.1f} s are too long")
+            continue
+        raw = changed[None] if recipe.kind == "waveform" else finish(frames(changed, recipe), recipe)
+        prepared.append((utterance, np.ascontiguousarray(raw, np.float32), len(changed) / RATE, done))
+    hidden = encode([x for _, x, _, _ in prepared], network, recipe)
+    rows, at = [], 0
+    for (utterance, _, seconds, done), h in zip(prepared, hidden, strict=True):
+        row = {"offset": at, "frames": len(h), "text": utterance.text, "seconds": round(seconds, 4)}
+        row |= {"speaker": utterance.speaker, "source": utterance.source, "id": utterance.name}
+        rows.append(row | {"variant": variant, "augmented": {k: round(v, 3) for k, v in done.items()}})
+        at += len(h)
+    array = np.concatenate(hidden) if hidden else np.zeros((0, network.norm.weight.shape[0]), np.float16)
+    try:
+        with open(folder / f"{name}.npy.part", "wb") as file:
+            np.save(file, array)
+        os.replace(folder / f"{name}.npy.part", folder / f"{name}.npy")
+        (folder / f"{name}.jsonl.part").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        os.replace(folder / f"{name}.jsonl.part", folder / f"{name}.jsonl")
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: the cache cannot be written ({error.strerror}); free some space and start again"
+        ) from error
+    return len(rows), sum(row["seconds"] for row in rows), dropped
+
+
+def vary(
+    samples: npt.NDArray[np.float32],
+    utterance: Utterance,
+    variant: str,
+    options: RunOptions,
+    voices: list[npt.NDArray[np.float32]],
+) -> tuple[npt.NDArray[np.float32], dict[str, float]]:
+    """The named variant of an utterance; it depends on seed, variant, and the utterance's file and place alone."""
+    key = f"{variant}/{utterance.audio.name}/{utterance.start_seconds}".encode()
+    rng = np.random.default_rng([options.data.seed, zlib.crc32(key)])
+    if variant == "clean" or (variant == "either" and rng.random() < 0.5):
+        return samples, {}
+    return augment(samples, RATE, options.augment, rng, voices)
+
+
+@torch.inference_mode()
+def encode(
+    inputs: list[npt.NDArray[np.float32]], network: encoders.Encoder, recipe: FeatureRecipe
+) -> list[npt.NDArray[np.float16]]:
+    """Model inputs ((frames, bands) each, or (1, samples)) → (frames, dimension) float16 each, batched by length."""
+    waveform = recipe.kind == "waveform"
+    sizes = [x.shape[1] if waveform else len(x) for x in inputs]
+    limit = int(BATCH_SECONDS * (RATE if waveform else 100))
+    order = sorted(range(len(inputs)), key=lambda i: sizes[i])
+    out: list[npt.NDArray[np.float16]] = [np.zeros((0, 0), np.float16)] * len(inputs)
+    at = 0
+    while at < len(order):
+        stop = at + 1
+        while stop < len(order) and sizes[order[stop]] * (stop - at + 1) <= limit:
+            stop += 1
+        batch = order[at:stop]
+        longest = sizes[batch[-1]]
+        padded = np.zeros((len(batch), longest) if waveform else (len(batch), 80, longest), np.float32)
+        for row, i in enumerate(batch):
+            padded[row, ..., : sizes[i]] = inputs[i][0] if waveform else inputs[i].T
+        hidden, lengths = network(torch.from_numpy(padded), torch.tensor([sizes[i] for i in batch]))
+        for row, i in enumerate(batch):
+            out[i] = hidden[row, : int(lengths[row])].numpy().astype(np.float16)
+        at = stop
+    return out
+
+
+def read(folder: Path, sets: tuple[DataSet, ...], size: int) -> tuple[list[list[Entry]], int]:
+    """Entries of every set that are cached by now, a list a set, and how many shards are still missing."""
+    found: list[list[Entry]] = []
+    missing = 0
+    for one in sets:
+        entries: list[Entry] = []
+        for name, _, _ in shard_names((one,), size):
+            index = folder / f"{name}.jsonl"
+            if not index.exists():
+                missing += 1
+                continue
+            for line in index.read_text(encoding="utf-8").splitlines():
+                row = json.loads(line)
+                entries.append(
+                    Entry(
+                        folder / f"{name}.npy", row["offset"], row["frames"], row["text"], row["seconds"],
+                        row["speaker"], row["source"], row["id"], row["variant"],
+                    )
+                )  # fmt: skip
+        found.append(entries)
+    return found, missing
+
+
+class Frames:
+    """Entry → its (frames, dimension) float16, by memory maps that stay open."""
+
+    def __init__(self) -> None:
+        self._maps: dict[Path, npt.NDArray[np.float16]] = {}
+
+    def __call__(self, entry: Entry) -> npt.NDArray[np.float16]:
+        if entry.shard not in self._maps:
+            try:
+                self._maps[entry.shard] = np.load(entry.shard, mmap_mode="r")
+            except (OSError, ValueError) as error:
+                raise TrainingError(
+                    f"{entry.shard} is damaged ({error}): delete it and its .jsonl, then prepare again"
+                ) from error
+        return self._maps[entry.shard][entry.offset : entry.offset + entry.frames]

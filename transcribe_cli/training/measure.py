@@ -1,0 +1,84 @@
+"""How well a network does on dev sets: loss, character and word error rates of greedy decoding, a source at a time."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..alphabet import Alphabet
+from ..ctc.collapse import greedy
+from ..evaluate.edits import count_all, total
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Rates as fractions; loss is the mean negative log-probability a character."""
+
+    source: str
+    utterances: int
+    loss: float
+    cer: float
+    wer: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One dev utterance: what was said, what was read."""
+
+    source: str
+    reference: str
+    hypothesis: str
+    loss: float
+
+
+@torch.inference_mode()
+def listen(
+    batches: Iterable[tuple[Tensor, Tensor, list[str], list[str]]],
+    network: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    alphabet: Alphabet,
+) -> list[Heard]:
+    """Decodes batches of (input, lengths, texts, sources) greedily; the loss is in nats an utterance."""
+    out = []
+    for inputs, lengths, texts, sources in batches:
+        log_probs, rows = network(inputs, lengths)
+        targets = [alphabet.encode(text) for text in texts]
+        losses = torch.nn.functional.ctc_loss(
+            log_probs.transpose(0, 1),
+            torch.tensor([i for target in targets for i in target]),
+            rows,
+            torch.tensor([len(target) for target in targets]),
+            alphabet.blank,
+            "none",
+            zero_infinity=True,
+        )
+        scores = log_probs.cpu().numpy()
+        for i, text in enumerate(texts):
+            ids = greedy(np.asarray(scores[i, : int(rows[i])]), alphabet.blank)
+            out.append(Heard(sources[i], text, alphabet.decode(ids), float(losses[i])))
+    return out
+
+
+def score(heard: list[Heard]) -> list[Score]:
+    """Rates of every source, and of all together as "all" where there are several."""
+    sources = list(dict.fromkeys(one.source for one in heard))
+    groups = [(source, [one for one in heard if one.source == source]) for source in sources]
+    if len(groups) > 1:
+        groups.append(("all", heard))
+    scores = []
+    for source, some in groups:
+        words = total(count_all([(one.reference.split(), one.hypothesis.split()) for one in some]))
+        letters = total(count_all([(list(one.reference), list(one.hypothesis)) for one in some]))
+        n_words = sum(len(one.reference.split()) for one in some)
+        n_letters = sum(len(one.reference) for one in some)
+        scores.append(
+            Score(
+                source,
+                len(some),
+                sum(one.loss for one in some) / max(n_letters, 1),
+                letters.errors / max(n_letters, 1),
+                words.errors / max(n_words, 1),
+            )
+        )
+    return scores
