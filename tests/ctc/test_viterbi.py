@@ -1,12 +1,14 @@
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 from oracles import best_alignment_by_enumeration, collapse_slowly, random_log_probs
 
+from transcribe_cli.ctc import viterbi
 from transcribe_cli.ctc.collapse import collapse, greedy
 from transcribe_cli.ctc.lattice import minimum_frames
-from transcribe_cli.ctc.viterbi import Path, align
+from transcribe_cli.ctc.viterbi import Path, _search, align, score
 from transcribe_cli.errors import CTCError
 
 
@@ -31,6 +33,35 @@ def test_alignment_equals_the_best_of_all_paths(seed: int, dtype: type) -> None:
     said = columns(path, labels, blank)
     assert collapse_slowly(said, blank) == tuple(labels)
     assert sum(log_probs[t, column] for t, column in enumerate(said)) == pytest.approx(path.score, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_long_search_in_blocks_finds_the_same_path(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n_tokens = int(rng.integers(2, 6))
+    labels = rng.integers(1, n_tokens, rng.integers(1, 80))
+    n_frames = minimum_frames(labels) + int(rng.integers(0, 200))
+    log_probs = random_log_probs(rng, n_frames, n_tokens)
+    whole = _search(log_probs, labels, 0, block=n_frames)
+    for block in (1, 2, 7, 50, 64, 130):
+        np.testing.assert_array_equal(_search(log_probs, labels, 0, block), whole)
+    single = _search(log_probs.astype(np.float32), labels, 0, block=50)
+    target = np.asarray(labels)
+    assert score(log_probs, target, single, 0) == pytest.approx(score(log_probs, target, whole, 0), abs=1e-3)
+
+
+def test_an_alignment_too_big_for_one_piece_is_exact_and_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    log_probs, labels = random_log_probs(rng, 3000, 9), rng.integers(1, 9, 900)
+    whole = align(log_probs, labels)
+    monkeypatch.setattr(viterbi, "_CELLS", 1000)
+    tracemalloc.start()
+    blocked = align(log_probs, labels, checked=True)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(blocked.frames, whole.frames)
+    assert blocked.score == whole.score
+    assert peak < 3000 * 900 * 2  # bytes; one piece keeps two float64 a cell
 
 
 def test_spans_cover_every_label_once_in_order() -> None:
