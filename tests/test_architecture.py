@@ -94,4 +94,6 @@ def test_heavy_libraries_stay_in_their_rooms_and_wait_until_needed(path):
             continue
         assert room in ONLY_IN.get(library, {room}), f"{library} is imported in {room}"
         if at_load and room != "training":
-            assert library in BASE, f"{path.name} imports {library} when loaded: move it into the function that needs it"
+            assert library in BASE, (
+                f"{path.name} imports {library} when loaded: move it into the function that needs it"
+            )

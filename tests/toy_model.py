@@ -1,4 +1,4 @@
-"""A model that needs no training: each letter is a tone, silence is the blank. Sound that spells words for whole-way tests."""
+"""A model that needs no training: each letter is a tone, silence the blank; and sound that spells words."""
 
 import json
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Offline speech recognition: sound in, timed words out.
 
-    from transcribe_cli import Transcriber
-    print(Transcriber().transcribe("talk.wav").text)
+from transcribe_cli import Transcriber
+print(Transcriber().transcribe("talk.wav").text)
 """
 
 from typing import TYPE_CHECKING

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """Runs the command line and exits: 0 all done, 1 some failed, 2 not started, 130 Ctrl-C; a closed pipe ends quietly."""
+    """Runs the command line and exits: 0 all done, 1 some failed, 2 not started, 130 Ctrl-C; 0 on a closed pipe."""
     from .cli import run
 
     try:

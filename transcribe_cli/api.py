@@ -1,10 +1,10 @@
 """The library in a few names.
 
-    from transcribe_cli import Transcriber
-    transcriber = Transcriber()
-    print(transcriber.transcribe("talk.wav").text)
-    for segment in transcriber.stream("lecture.flac"):
-        print(segment.start_seconds, segment.text)
+from transcribe_cli import Transcriber
+transcriber = Transcriber()
+print(transcriber.transcribe("talk.wav").text)
+for segment in transcriber.stream("lecture.flac"):
+    print(segment.start_seconds, segment.text)
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,9 @@ class Transcriber:
             )
         )
 
-    def transcribe(self, sound: str | Path | BinaryIO | NDArray[np.generic], sample_rate: int | None = None) -> Transcript:
+    def transcribe(
+        self, sound: str | Path | BinaryIO | NDArray[np.generic], sample_rate: int | None = None
+    ) -> Transcript:
         """A path, an open binary file, or an array with its sample rate → its transcript.
 
         An array is (n,) or (n, channels), floats in ±1 or integers of full scale; several channels are mixed.

@@ -24,9 +24,9 @@ class Outcome(Generic[Item]):
 def run(items: Iterable[Item], work: Callable[[Item], Transcript], workers: int) -> Iterator[Outcome[Item]]:
     """Does `work` on every item, `workers` at a time in threads, and gives the outcomes in the items' order.
 
-    Threads suffice: the network and the resampler run outside the interpreter's lock. Items are drawn lazily, a few ahead, so
-    that an endless list or one that loads audio costs no memory. Only errors of this package become outcomes: anything
-    else is a defect and is raised.
+    Threads suffice: the network and the resampler run outside the interpreter's lock. Items are drawn lazily, a few
+    ahead, so that an endless list or one that loads audio costs no memory. Only errors of this package become outcomes:
+    anything else is a defect and is raised.
     """
 
     def attempt(item: Item) -> Outcome[Item]:

@@ -18,15 +18,14 @@ def option(
     choices: tuple[str, ...] = (),
     minimum: float | None = None,
     maximum: float | None = None,
-    aliases: tuple[str, ...] = (),
     metavar: str = "",
     panel: str = "",
 ) -> Any:
     """A dataclass field that is also a command-line option.
 
     The field's name is the TOML key; with dashes it is the flag (`beam_width` → `--beam-width`), upper-cased the
-    environment variable (`TRANSCRIBE_BEAM_WIDTH`). A tuple default means the option may be given many times. `aliases` are further
-    flags that work and are not shown (other tools' spellings). Bounds are inclusive.
+    environment variable (`TRANSCRIBE_BEAM_WIDTH`). A tuple default means the option may be given many times. Bounds
+    are inclusive.
     """
     return dataclasses.field(
         default=default,
@@ -36,7 +35,6 @@ def option(
             "choices": choices,
             "minimum": minimum,
             "maximum": maximum,
-            "aliases": aliases,
             "metavar": metavar,
             "panel": panel,
         },
@@ -59,5 +57,7 @@ def check(options: Any) -> None:
             if isinstance(one, (int, float)) and not isinstance(one, bool):
                 low, high = meta["minimum"], meta["maximum"]
                 if one != one or (low is not None and one < low) or (high is not None and one > high):
-                    bounds = f"at least {low}" if high is None else f"at most {high}" if low is None else f"{low} to {high}"
+                    bounds = (
+                        f"at least {low}" if high is None else f"at most {high}" if low is None else f"{low} to {high}"
+                    )
                     raise OptionError(f"{flag} cannot be {one}: it must be {bounds}")

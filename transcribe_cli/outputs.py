@@ -16,9 +16,7 @@ def names(inputs: Sequence[PurePath], extension: str) -> list[str]:
     the names depend on the whole list: make them before a list is split or shortened.
     """
     stems = Counter(str(path.with_suffix("")) for path in inputs)
-    return [
-        f"{path if stems[str(path.with_suffix(''))] > 1 else path.with_suffix('')}.{extension}" for path in inputs
-    ]
+    return [f"{path if stems[str(path.with_suffix(''))] > 1 else path.with_suffix('')}.{extension}" for path in inputs]
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -1,6 +1,6 @@
 """From a recording to timed words: the one way, for files, streams and the library alike. Read this file first.
 
-    audio.stream → emission.rows (features → windows → network) → stretches between pauses → reader (decode, time, group)
+audio.stream → emission.rows (features → windows → network) → stretches between pauses → reader (decode, time, group)
 """
 
 from collections import deque

@@ -27,9 +27,9 @@ def split(rows: np.ndarray, sizes: list[int], rule: PauseRule) -> list:
     return [*out, *splitter.flush()]
 
 
-labels = st.lists(
-    st.tuples(st.sampled_from([0, 0, 0, 1, 2, 3]), st.integers(1, 30)), max_size=25
-).map(lambda runs: [label for label, count in runs for _ in range(count)])
+labels = st.lists(st.tuples(st.sampled_from([0, 0, 0, 1, 2, 3]), st.integers(1, 30)), max_size=25).map(
+    lambda runs: [label for label, count in runs for _ in range(count)]
+)
 
 
 @given(labels, st.lists(st.integers(0, 60), max_size=8))

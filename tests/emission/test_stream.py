@@ -1,7 +1,6 @@
 """Stitched windows equal the whole, for a network whose rows depend on no more than their context."""
 
 from concurrent.futures import Future
-from types import SimpleNamespace
 
 import numpy as np
 import pytest

@@ -18,11 +18,13 @@ FORMAT = 1  # raised when a card stops being readable by older versions
 
 @dataclass(frozen=True, slots=True)
 class GraphInput:
-    """How the graph is fed. layout: "bft" (batch, features, frames), "btf", or "bn" for raw samples (batch, samples)."""
+    """How the graph is fed. layout: "bft" (batch, features, frames), "btf", or "bn" for raw (batch, samples)."""
 
     name: str
     layout: str = "bft"
-    lengths: str | None = None  # name of an int64 (batch,) input of valid frames; without one only equal lengths share a batch
+    lengths: str | None = (
+        None  # name of an int64 (batch,) input of valid frames; without one only equal lengths share a batch
+    )
     max_frames: int | None = None
 
 
@@ -118,7 +120,9 @@ def from_dict(data: dict[str, Any], where: str) -> Card:
         raise ModelError(f"{where}: the card lacks {error}") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{where}: the card is broken: {error}") from error
-    card = Card(**known, extra={k: v for k, v in data.items() if k not in known and k not in ("format", "language_model")})
+    card = Card(
+        **known, extra={k: v for k, v in data.items() if k not in known and k not in ("format", "language_model")}
+    )
     _check(card, where)
     return card
 
@@ -131,7 +135,9 @@ def _check(card: Card, where: str) -> None:
     if not 0.001 <= card.output.frame_seconds <= 1:
         raise ModelError(f"{where}: frame_seconds {card.output.frame_seconds} is not between 0.001 and 1")
     if not (0 <= card.windows.context_seconds * 2 < card.windows.seconds <= 600):
-        raise ModelError(f"{where}: windows of {card.windows.seconds} s cannot hold {card.windows.context_seconds} s of context")
+        raise ModelError(
+            f"{where}: windows of {card.windows.seconds} s cannot hold {card.windows.context_seconds} s of context"
+        )
     if not card.confidence_temperature > 0:
         raise ModelError(f"{where}: confidence_temperature must be above 0")
 

@@ -2,7 +2,8 @@
 
 On a CPU every window runs alone on one thread and several windows run side by side: no padding, so a window's result
 does not depend on its neighbours, and two runs are byte-identical; measured, it is also faster than batches (a
-batch of eight 10 s windows 0.77 × the speed of single ones on one core). On CUDA windows of similar length share a batch.
+batch of eight 10 s windows 0.77 × the speed of single ones on one core). On CUDA windows of similar length
+share a batch.
 """
 
 import queue
@@ -28,7 +29,9 @@ class RuntimeOptions:
     """Where and how the network runs."""
 
     device: str = option("auto", "where the network runs", choices=("auto", "cpu", "cuda"))
-    threads: int = option(0, "CPU threads for the network; 0: one for each core this process may use", minimum=0, maximum=256)
+    threads: int = option(
+        0, "CPU threads for the network; 0: one for each core this process may use", minimum=0, maximum=256
+    )
     batch: int = option(16, "windows that share one batch on CUDA; a CPU runs each alone", minimum=1, maximum=256)
 
     def __post_init__(self) -> None:
@@ -60,7 +63,9 @@ class Network:
             self._session = _load(bundle.graph_path, ["CUDAExecutionProvider", "CPUExecutionProvider"], self.threads)
             if "CUDAExecutionProvider" not in self._session.get_providers():
                 if options.device == "cuda":
-                    raise DeviceError("CUDA was asked for and onnxruntime fell back to the CPU: run `transcribe doctor` for the cause")
+                    raise DeviceError(
+                        "CUDA was asked for and onnxruntime fell back to the CPU: run `transcribe doctor` for the cause"
+                    )
                 self.device = "cpu"
         if self.device == "cpu":
             self._session = _load(bundle.graph_path, ["CPUExecutionProvider"], 1)
@@ -119,10 +124,14 @@ class Network:
         try:
             rows = self._session.run([self.card.output.name], feed)[0]
         except Exception as error:  # onnxruntime's own exception types have no common public base
-            raise ModelError(f"model {self.card.id} failed on a window of {lengths[0]} frames: {_first_line(error)}") from error
+            raise ModelError(
+                f"model {self.card.id} failed on a window of {lengths[0]} frames: {_first_line(error)}"
+            ) from error
         rows = np.asarray(rows, np.float32)
         if rows.ndim != 3 or rows.shape[0] != len(windows) or rows.shape[2] != len(self.card.alphabet):
-            raise ModelError(f"model {self.card.id} gave shape {rows.shape}, its card promises (batch, rows, {len(self.card.alphabet)})")
+            raise ModelError(
+                f"model {self.card.id} gave shape {rows.shape}, not (batch, rows, {len(self.card.alphabet)}) as its card says"
+            )
         if not np.isfinite(rows).all():
             raise ModelError(f"model {self.card.id} gave values that are not numbers")
         if self.card.output.scores == "logits":
@@ -174,7 +183,9 @@ def _check_graph(session: Any, card: Card, where: str) -> None:
         shape = inputs[card.input.name].shape
         features = shape[1 if card.input.layout == "bft" else 2] if len(shape) == 3 else None
         if isinstance(features, int) and features != card.features.dimension:
-            raise ModelError(f"{where}: the graph takes {features} features a frame, the card makes {card.features.dimension}")
+            raise ModelError(
+                f"{where}: the graph takes {features} features a frame, the card makes {card.features.dimension}"
+            )
 
 
 def _choose_device(wanted: str) -> str:
@@ -185,7 +196,9 @@ def _choose_device(wanted: str) -> str:
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         return "cuda"
     if wanted == "cuda":
-        raise DeviceError("this onnxruntime has no CUDA provider: pip install 'transcribe-cli[gpu]', or use --device cpu")
+        raise DeviceError(
+            "this onnxruntime has no CUDA provider: pip install 'transcribe-cli[gpu]', or use --device cpu"
+        )
     return "cpu"
 
 

@@ -42,7 +42,7 @@ def roots() -> list[Path]:
 
 
 def names() -> Iterator[tuple[str, Path]]:
-    """(name, folder) of every model in the known folders; an earlier folder hides a later one's model of the same name."""
+    """(name, folder) of every model in the known folders; an earlier folder's model hides its namesakes."""
     seen = set()
     for root in roots():
         for card in sorted(root.glob("*/card.json")) if root.is_dir() else []:
@@ -69,7 +69,9 @@ def find(name: str = DEFAULT) -> Bundle:
         return _folder(path)
     known = dict(names())
     if name not in known:
-        raise ModelNotFound(f"no model named {name!r}; there is {', '.join(sorted(known)) or 'none'} (transcribe models)")
+        raise ModelNotFound(
+            f"no model named {name!r}; there is {', '.join(sorted(known)) or 'none'} (transcribe models)"
+        )
     return _folder(known[name])
 
 
@@ -104,7 +106,9 @@ def _lone_graph(path: Path) -> Bundle:
         raise ModelError(f"{path}: no card in its metadata and no card.json beside it")
     card = parse(text, str(path))
     if card.language_model is not None and not (path.parent / card.language_model.file).is_file():
-        raise ModelError(f"{path}: its card names {card.language_model.file}, which is not beside it (try the bundle's folder)")
+        raise ModelError(
+            f"{path}: its card names {card.language_model.file}, which is not beside it (try the bundle's folder)"
+        )
     return Bundle(card, path.parent, path)
 
 

@@ -4,7 +4,7 @@ import importlib
 import re
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -37,7 +37,7 @@ class _Commands(TyperGroup):
     """Commands that are imported when called, and one that needs no name."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return cast(list[str], super().parse_args(ctx, with_command(args)))
+        return super().parse_args(ctx, with_command(args))
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         # where the first word is still being typed it may also be the default command's option or a file
@@ -80,7 +80,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback(no_args_is_help=True, context_settings={"help_option_names": ["--help"]})
 def _group(
-    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True, callback=_version),
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and exit.", is_eager=True, callback=_version
+    ),
 ) -> None:
     """Offline speech recognition: prints the words of recordings.
 

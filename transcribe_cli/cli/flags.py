@@ -3,8 +3,8 @@
     @takes_options(AudioOptions, DecodingOptions)
     def command(files: …, *, audio_options: AudioOptions, decoding_options: DecodingOptions) -> None: …
 
-The wrapped function has one flag a field (`--beam-width`, `$TRANSCRIBE_BEAM_WIDTH`, TOML key `beam_width`) and is called with
-the dataclasses built. A class named FooOptions arrives as the keyword `foo_options`.
+The wrapped function has one flag a field (`--beam-width`, `$TRANSCRIBE_BEAM_WIDTH`, TOML key `beam_width`) and is
+called with the dataclasses built. A class named FooOptions arrives as the keyword `foo_options`.
 """
 
 import dataclasses
@@ -64,7 +64,8 @@ def _parameter(field: "dataclasses.Field[Any]", cls: type) -> inspect.Parameter:
         rich_help_panel=meta["panel"] or None,
     )
     annotation: Any = list[kind] if many else (kind | None if optional else kind)  # type: ignore[valid-type]
-    default = list(field.default) if many else field.default
+    default: Any = field.default
+    default = list(default) if many else default
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[annotation, option]
     )

@@ -41,12 +41,15 @@ def transcribe_manifests(paths: Sequence[Path], options: Options, output: Output
     lines = [line for path in paths for line in read_manifest(path)]
     failed, written = 0, []
     total = sum(line.duration or 0.0 for line in lines)
-    with Recogniser(options, output.jobs) as recogniser, Progress(len(lines), total or None, not output.quiet) as progress:
+    with (
+        Recogniser(options, output.jobs) as recogniser,
+        Progress(len(lines), total or None, not output.quiet) as progress,
+    ):
         for outcome in transcripts(lines, recogniser, progress):
             line, transcript = outcome.item.line, outcome.transcript
             if transcript is None:
                 failed += 1
-                print(f"transcribe: {line.where}: {' '.join(str(outcome.error).split())}", file=sys.stderr)
+                print(f"transcribe: line {line.number}: {' '.join(str(outcome.error).split())}", file=sys.stderr)
             text = _jsonl(line, transcript, outcome.error) if formats[0] == "jsonl" else _txt(transcript)
             if output.output is None:
                 sys.stdout.write(text)
@@ -78,15 +81,18 @@ def transcripts(
 
 
 def _items(lines: Sequence[ManifestLine], recogniser: Recogniser) -> Iterator[Item]:
-    """Lines with their sound; neighbours that share a recording share one pass over it."""
+    """Lines with their sound; neighbours that share a recording share one opening of it."""
     rate, options = recogniser.bundle.card.sample_rate, recogniser.options.audio
     for path, group in itertools.groupby(lines, key=lambda line: line.audio):
         together = list(group)
+        spans = [(line.start, line.duration) for line in together]
         done = 0
         try:
-            spans = [(line.start, line.duration) for line in together]
-            for line, sound in zip(together, excerpts(path, spans, rate, options), strict=True):
-                yield Item(line, sound)
+            for line, blocks in zip(together, excerpts(path, spans, rate, options), strict=True):
+                try:
+                    yield Item(line, np.concatenate(list(blocks)))
+                except TranscribeError as error:  # this span only
+                    yield Item(line, error)
                 done += 1
         except TranscribeError as error:
             for line in together[done:]:

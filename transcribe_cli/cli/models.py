@@ -12,7 +12,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def models(
-    names: Annotated[list[str] | None, typer.Argument(help="names, folders or .onnx files; default: all that are found")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="names, folders or .onnx files; default: all that are found")
+    ] = None,
     *,
     card: Annotated[bool, typer.Option("--card", help="print the whole card as JSON")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="compare the files with the card's checksums")] = False,

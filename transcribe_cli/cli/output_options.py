@@ -16,15 +16,23 @@ class OutputOptions:
         None, f"one or several, with commas: {', '.join(FORMATS)}; default: txt, or what -o's name says", short="f"
     )
     output: Path | None = option(None, "write to this file instead of standard output", short="o", metavar="FILE")
-    output_dir: Path | None = option(None, "write one file a recording into this folder, mirroring the input tree", metavar="DIR")
+    output_dir: Path | None = option(
+        None, "write one file a recording into this folder, mirroring the input tree", metavar="DIR"
+    )
     skip_existing: bool = option(False, "leave out recordings whose results in every format are there already")
     overwrite: bool = option(False, "replace results that are there already")
-    include: tuple[str, ...] = option((), "in folders, take only names that match this glob (may be repeated)", metavar="GLOB")
-    exclude: tuple[str, ...] = option((), "in folders, leave out names that match this glob (may be repeated)", metavar="GLOB")
+    include: tuple[str, ...] = option(
+        (), "in folders, take only names that match this glob (may be repeated)", metavar="GLOB"
+    )
+    exclude: tuple[str, ...] = option(
+        (), "in folders, leave out names that match this glob (may be repeated)", metavar="GLOB"
+    )
     with_filename: bool = option(False, "put the name and a tab before each text, even for one recording", short="H")
     no_filename: bool = option(False, "never put the name before a text", short="h")
     timing: bool = option(True, "note the processing time in JSON; without it two runs give the same bytes")
-    jobs: int = option(0, "worker processes for decoding; 0: decode beside the network", minimum=0, maximum=256, short="j")
+    jobs: int = option(
+        0, "worker processes for decoding; 0: decode beside the network", minimum=0, maximum=256, short="j"
+    )
     quiet: bool = option(False, "no progress bar", short="q")
     verbose: bool = option(False, "say on standard error what is loaded and how fast it went", short="v")
 

@@ -16,6 +16,8 @@ class Progress:
     def __init__(self, n_recordings: int, total_seconds: float | None, show: bool) -> None:
         self._n_recordings, self._total = n_recordings, total_seconds
         self._lock, self._seconds, self._done, self._begun = threading.Lock(), 0.0, 0, time.monotonic()
+        self._bar: Any
+        self._task: Any
         self._bar, self._task = self._make() if show and visible() else (None, None)
 
     def heard(self, seconds: float) -> None:
@@ -45,7 +47,12 @@ class Progress:
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(),
+        )
         bar = Bar(*columns, console=Console(stderr=True), transient=True)
         return bar, bar.add_task("", total=self._total, speed="")
 

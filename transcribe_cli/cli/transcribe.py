@@ -32,7 +32,14 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command(no_args_is_help=True)
 @takes_options(
-    OutputOptions, ModelOptions, AudioOptions, DecodingOptions, RuntimeOptions, WindowOptions, SegmentOptions, SubtitleOptions
+    OutputOptions,
+    ModelOptions,
+    AudioOptions,
+    DecodingOptions,
+    RuntimeOptions,
+    WindowOptions,
+    SegmentOptions,
+    SubtitleOptions,
 )
 def transcribe(
     files: Annotated[
@@ -86,6 +93,8 @@ def _plan(inputs: list[Input], options: OutputOptions) -> _Plan:
     formats = options.formats
     for name in formats:
         find(name)
+    if options.output is not None and options.output.exists() and not options.overwrite:
+        raise OptionError(f"{options.output} exists already: add --overwrite, or choose another name")
     if options.output_dir is None:
         if len(formats) > 1:
             raise OptionError(f"{len(formats)} formats at once need a place for the files: --output-dir DIR")
@@ -93,13 +102,17 @@ def _plan(inputs: list[Input], options: OutputOptions) -> _Plan:
             raise OptionError(f"several recordings as {formats[0]} need a place for the files: --output-dir DIR")
         return _Plan(tuple(inputs), tuple({} for _ in inputs), formats)
     relative = [Path(one.path).relative_to(one.root) if one.root else Path(Path(one.name).name) for one in inputs]
-    columns = {name: [options.output_dir / path for path in names(relative, FORMATS[name].extension)] for name in formats}
+    columns = {
+        name: [options.output_dir / path for path in names(relative, FORMATS[name].extension)] for name in formats
+    }
     files = [{name: columns[name][i] for name in formats} for i in range(len(inputs))]
     taken: dict[Path, str] = {}
     for one, outputs in zip(inputs, files, strict=True):
         for path in outputs.values():
             if path in taken:
-                raise OptionError(f"{taken[path]} and {one.name} would both be written to {path}: transcribe them in separate calls")
+                raise OptionError(
+                    f"{taken[path]} and {one.name} would both be written to {path}: transcribe them in separate calls"
+                )
             taken[path] = one.name
     kept = range(len(inputs))
     if options.skip_existing:
@@ -134,7 +147,7 @@ class _Run:
         return 1 if failed else 0
 
     def _to(self, progress: Progress, write: Callable[[str], None]) -> int:
-        """Does all recordings; what belongs on standard output (or into `-o FILE`) goes to `write`. Returns the failures."""
+        """Does all recordings; what belongs on standard output (or into `-o FILE`) goes to `write`. → failures."""
         inputs, split = self._plan.inputs, self._recogniser.options.audio.channel == "split"
         if len(inputs) == 1 and not self._plan.files[0] and not self._named and not split:
             lines = stream(self._plan.formats[0], inputs[0].name)
@@ -186,7 +199,9 @@ class _Run:
 
 def recorded(options: Options) -> dict[str, object]:
     """The options that decide the words, as JSON may hold them."""
-    return {key: value for room in asdict(options).values() for key, value in room.items() if value not in (None, "", ())}
+    return {
+        key: value for room in asdict(options).values() for key, value in room.items() if value not in (None, "", ())
+    }
 
 
 def _total_seconds(inputs: Sequence[Input]) -> float | None:

@@ -1,4 +1,4 @@
-"""Frames → windows → network → one seamless run of rows of log-probabilities. Memory holds a few windows, never the file."""
+"""Frames → windows → network → one seamless run of log-probabilities; a few windows in memory, never the file."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -15,11 +15,13 @@ from .windows import Window, Windower, WindowOptions
 
 Array = NDArray[np.float32]
 
-GRID_ROWS = 4  # kept parts start at multiples of four rows: covers networks that halve the rows once or twice more inside
+GRID_ROWS = (
+    4  # kept parts start at multiples of four rows: covers networks that halve the rows once or twice more inside
+)
 
 
 def rows(samples: Iterable[Array], network: Network, options: WindowOptions) -> Iterator[Array]:
-    """Blocks of (n,) float32 samples → blocks of (rows, tokens) float32 natural log-probabilities, in order, without gap.
+    """Blocks of (n,) float32 samples → blocks of (rows, tokens) float32 log-probabilities, in order, gapless.
 
     The first row belongs to the start of the samples; rows are `card.output.frame_seconds` apart.
     """
@@ -37,7 +39,9 @@ def rows(samples: Iterable[Array], network: Network, options: WindowOptions) -> 
             windows += windower.flush()
         for window in windows:
             # the features' last step (floor under the window's loudest point, scale) is part of what a window is
-            pending.append((window, network.submit(features.finish(buffer.slice(window.start, window.stop), card.features))))
+            pending.append(
+                (window, network.submit(features.finish(buffer.slice(window.start, window.stop), card.features)))
+            )
             buffer.forget(window.keep_stop - windower.context)  # the next window starts there
 
     def ready(limit: int) -> Iterator[Array]:

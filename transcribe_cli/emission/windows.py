@@ -5,7 +5,7 @@
     window    [ a    +ctx)                                  each sees up to `context` frames of its neighbours
                   [ctx+ b       +ctx)
 
-A cut lies at the quietest place among the last part of the longest allowed stretch, so that it rarely falls into a word.
+A cut lies at the quietest place in the last part of the longest allowed stretch, so it rarely falls into a word.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,9 @@ class Windower:
 
     def __init__(self, longest: int, context: int, grid: int) -> None:
         if grid < 1 or context < 0 or longest - 2 * context < 4 * grid:
-            raise ValueError(f"a window of {longest} frames cannot hold twice {context} frames of context on a grid of {grid}")
+            raise ValueError(
+                f"a window of {longest} frames cannot hold twice {context} frames of context on a grid of {grid}"
+            )
         self._longest, self._grid = longest, grid
         self._context = -(-context // grid) * grid
         self._core = max((longest - 2 * self._context) // grid, 2) * grid
@@ -93,7 +95,9 @@ class Windower:
         smooth = np.convolve(np.pad(part, SMOOTHING // 2, mode="edge"), box, mode="valid")
         candidates = np.arange(max(first, self._grid), self._core + 1, self._grid)
         length = int(candidates[np.argmin(smooth[np.minimum(candidates, len(smooth) - 1)])])
-        window = Window(max(0, start - self._context), start + min(length + self._context, n_known), start, start + length)
+        window = Window(
+            max(0, start - self._context), start + min(length + self._context, n_known), start, start + length
+        )
         self._keep_start += length
         self._loudness = self._loudness[length:]
         return window
