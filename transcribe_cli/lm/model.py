@@ -47,12 +47,13 @@ class LanguageModel:
     unit: "word", or "char" for a model over characters.
     space: what stands for the space in a character model, else "".
     kenlm: the `kenlm.Model` that scores (log10).
+    plain: whether KenLM reads the file as it lies there; else it was given an unpacked or mended copy.
     """
 
-    __slots__ = ("_sorted", "kenlm", "order", "path", "space", "unit", "words")
+    __slots__ = ("_sorted", "kenlm", "order", "path", "plain", "space", "unit", "words")
 
-    def __init__(self, path: Path, model: Any, words: Iterable[str]) -> None:
-        self.path, self.kenlm, self.order = path, model, int(model.order)
+    def __init__(self, path: Path, model: Any, words: Iterable[str], plain: bool = True) -> None:
+        self.path, self.kenlm, self.order, self.plain = path, model, int(model.order), plain
         self.words = frozenset(words) - SPECIAL
         spaces = [space for space in SPACES if space in self.words]
         single = all(len(word) == 1 or word in SPACES for word in self.words)
@@ -226,7 +227,7 @@ def _load_arpa(path: Path, compressed: bool) -> LanguageModel:
                 else:
                     _as_bigrams(plain, unigrams)
                 plain.flush()
-                return LanguageModel(path, _open(Path(plain.name), path), words)
+                return LanguageModel(path, _open(Path(plain.name), path), words, plain=False)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise LanguageModelError(f"{path}: the compressed language model is damaged or truncated") from error
     except UnicodeDecodeError as error:
