@@ -129,9 +129,8 @@ class Network:
             ) from error
         rows = np.asarray(rows, np.float32)
         if rows.ndim != 3 or rows.shape[0] != len(windows) or rows.shape[2] != len(self.card.alphabet):
-            raise ModelError(
-                f"model {self.card.id} gave shape {rows.shape}, not (batch, rows, {len(self.card.alphabet)}) as its card says"
-            )
+            promised = f"(batch, rows, {len(self.card.alphabet)})"
+            raise ModelError(f"model {self.card.id} gave shape {rows.shape}, not {promised} as its card says")
         if not np.isfinite(rows).all():
             raise ModelError(f"model {self.card.id} gave values that are not numbers")
         if self.card.output.scores == "logits":

@@ -29,7 +29,12 @@ DEFAULT = "transcribe"
 
 # other recognisers' spellings of our options, accepted and not shown
 _FLAG = re.compile(r"--[a-z]+(_[a-z]+)+(?==|$)")
-_RENAMED = {"--output-format": "--format", "--language-model": "--lm"}
+_RENAMED = {
+    "--output-format": "--format",
+    "--language-model": "--lm",
+    "--max-line-width": "--max-line-length",
+    "--max-line-count": "--max-lines",
+}
 _IGNORED_WITH_VALUE = {"--word-timestamps"}  # words are always timed
 
 

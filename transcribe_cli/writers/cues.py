@@ -38,9 +38,7 @@ class SubtitleOptions:
     """Limits of subtitles; the defaults are what broadcasters ask for."""
 
     max_lines: int = option(2, "lines of a subtitle", minimum=1, maximum=10, panel="Subtitles")
-    max_line_length: int = option(
-        42, "characters of a subtitle's line", minimum=5, maximum=1000, aliases=("--max_line_width",), panel="Subtitles"
-    )
+    max_line_length: int = option(42, "characters of a subtitle's line", minimum=5, maximum=1000, panel="Subtitles")
     min_cue_seconds: float = option(
         1.0, "a subtitle stands at least this long, speech permitting", minimum=0, maximum=60, panel="Subtitles"
     )
