@@ -84,7 +84,7 @@ class Recogniser:
                 lm_weight=own.lm_weight if decoding.lm_weight is None else decoding.lm_weight,
                 word_bonus=own.word_bonus if decoding.word_bonus is None else decoding.word_bonus,
             )
-        settings = ReaderSettings(self.bundle.card, lm_path, decoding, options.segments)
+        self.settings = settings = ReaderSettings(self.bundle.card, lm_path, decoding, options.segments)
         self.reader: Reader | ReaderPool = ReaderPool(settings, jobs) if jobs else Reader(settings)
         self.network = Network(self.bundle, options.runtime)
 
@@ -143,14 +143,15 @@ class Recogniser:
     def _segments(self, samples: Iterator[Array], channel: int | None, origin_seconds: float) -> Iterator[Segment]:
         rows = emission.rows(samples, self.network, self.options.windows)
         waiting: deque[Future[list[Segment]]] = deque()
-        for stretch in self._stretches(rows, origin_seconds):
+        for stretch in self.stretches(rows, origin_seconds):
             waiting.append(self.reader.submit(stretch))
             while waiting and (waiting[0].done() or len(waiting) > self.network.lookahead):
                 yield from _on_channel(waiting.popleft().result(), channel)
         for future in waiting:
             yield from _on_channel(future.result(), channel)
 
-    def _stretches(self, rows: Iterator[Array], origin_seconds: float) -> Iterator[Emissions]:
+    def stretches(self, rows: Iterator[Array], origin_seconds: float = 0.0) -> Iterator[Emissions]:
+        """Blocks of rows → what is decoded at once."""
         frame_seconds = self.bundle.card.output.frame_seconds
         rule = PauseRule(round(PAUSE_SECONDS / frame_seconds), round(STRETCH_SECONDS / frame_seconds))
         splitter = Splitter(self.bundle.card.alphabet, frame_seconds, rule, origin_seconds)

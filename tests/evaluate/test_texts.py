@@ -1,0 +1,143 @@
+import pytest
+
+from transcribe_cli.errors import InputError, InputNotFound, ManifestError, OptionError
+from transcribe_cli.evaluate.texts import join, read
+
+
+@pytest.fixture
+def write(tmp_path):
+    def make(name, text):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return make
+
+
+def pairs(write, reference, hypothesis):
+    joined = join(read(write(*reference), hypothesis=False), read(write(*hypothesis), hypothesis=True))
+    return [(pair.id, pair.reference, pair.hypothesis) for pair in joined.pairs], joined
+
+
+def test_lines_of_plain_text_are_paired_by_number(write):
+    found, _ = pairs(write, ("ref.txt", "one two\n\nthree\n"), ("hyp.txt", "one\n\nfree"))
+    assert found == [("1", "one two", "one"), ("2", "", ""), ("3", "three", "free")]
+
+
+def test_another_number_of_lines_is_refused(write):
+    with pytest.raises(InputError, match="1 lines for 2"):
+        pairs(write, ("ref.txt", "a\nb\n"), ("hyp.txt", "a\n"))
+
+
+def test_names_with_tabs_are_ids(write):
+    found, joined = pairs(write, ("ref.txt", "x\tone\ny\ttwo\n"), ("hyp.txt", "y\ttoo\nz\tthree\n"))
+    assert found == [("x", "one", ""), ("y", "two", "too")]
+    assert (joined.missing, joined.extra) == (("x",), ("z",))
+
+
+def test_an_empty_text_after_a_tab_stays_an_utterance(write):
+    found, _ = pairs(write, ("ref.txt", "x\tone\n"), ("hyp.txt", "x\t\n"))
+    assert found == [("x", "one", "")]
+
+
+def test_trn_ends_in_the_id(write):
+    found, _ = pairs(write, ("a.trn", ";; note\nmy words (spk-1)\n(spk-2)\n"), ("b.trn", "oh (spk-2)\nmy word (spk-1)"))
+    assert found == [("spk-1", "my words", "my word"), ("spk-2", "", "oh")]
+
+
+def test_words_of_a_ctm_go_to_the_segment_of_the_stm_in_whose_time_they_lie(write):
+    stm = (
+        ";; comment\n"
+        "talk 1 anna 0.0 2.0 <o,f0> one two\n"
+        "talk 1 ben 2.0 4.0 three\n"
+        "talk 1 ben 4.0 5.0 IGNORE_TIME_SEGMENT_IN_SCORING\n"
+        "talk 2 ben 0.0 9.0 other channel\n"
+    )
+    ctm = (
+        "talk 1 0.1 0.3 one 0.9\ntalk 1 1.8 0.5 three 0.5\ntalk 1 1.0 0.2 two 0.8\n"
+        "talk 1 4.2 0.2 noise 0.1\ntalk 1 7 0.2 late 0.1\n"
+    )
+    found, joined = pairs(write, ("a.stm", stm), ("b.ctm", ctm))
+    # "late" lies after all segments: the nearest is the one that is not scored
+    assert found == [
+        ("talk 1 0.000", "one two", "one two"),
+        ("talk 1 2.000", "three", "three"),
+        ("talk 2 0.000", "other channel", ""),
+    ]
+    assert joined.confidences["talk 1 0.000"] == (0.9, 0.8)
+    assert joined.pairs[1].keys["speaker"] == "ben"
+    assert joined.pairs[0].duration_seconds == 2.0
+
+
+def test_ctms_are_joined_by_file(write):
+    found, _ = pairs(write, ("a.ctm", "x A 0 1 hello\nx A 1 1 there\n"), ("b.ctm", "x A 1 1 there\nx A 0 1 hallo\n"))
+    assert found == [("x", "hello there", "hallo there")]
+
+
+def test_jsonl_takes_pred_text_for_hypotheses_and_keeps_keys(write):
+    line = '{"audio": "a.wav", "start": 1.5, "duration": 2, "text": "yes", "pred_text": "yep", "source": "s", "n": 1}\n'
+    found, joined = pairs(write, ("a.jsonl", line), ("b.jsonl", line))
+    assert found == [("a.wav 1.5", "yes", "yep")]
+    assert joined.pairs[0].keys == {"source": "s"}
+    assert joined.pairs[0].duration_seconds == 2.0
+
+
+def test_jsonl_words_bring_confidences(write):
+    hypothesis = '{"id": "1", "pred_text": "a b", "words": [{"probability": 0.5}, {"probability": 1}]}'
+    _, joined = pairs(write, ("a.jsonl", '{"id": "1", "text": "a b"}'), ("b.jsonl", hypothesis))
+    assert joined.confidences == {"1": (0.5, 1.0)}
+
+
+def test_csv_columns_are_found_by_name(write):
+    found, _ = pairs(
+        write,
+        ("a.csv", 'id,text,speaker\n1,"one, two",x\n2,three,y\n'),
+        ("b.csv", "file,hypothesis\n2,tree\n1,one two\n"),
+    )
+    assert found == [("1", "one, two", "one two"), ("2", "three", "tree")]
+
+
+def test_formats_can_be_mixed_by_id(write):
+    found, _ = pairs(write, ("a.trn", "one (x)"), ("b.jsonl", '{"id": "x", "pred_text": "won"}'))
+    assert found == [("x", "one", "won")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("a.trn", "no id here", "parentheses"),
+        ("a.trn", "{ a / b } (x)", "alternatives"),
+        ("a.trn", "(uh) yes (x)", "optional"),
+        ("a.stm", "talk 1 anna", "file channel speaker"),
+        ("a.stm", "talk 1 anna nan 2 x", "not a number"),
+        ("a.ctm", "talk 1 0", "file channel start"),
+        ("a.ctm", "talk 1 * * <ALT_BEGIN>", "alternatives"),
+        ("a.jsonl", "{", "not a JSON object"),
+        ("a.jsonl", "[1]", "not a JSON object"),
+        ("a.jsonl", '{"id": "x"}', "none of text"),
+        ("a.jsonl", '{"text": "x"}', "none of id"),
+        ("a.csv", "a,b\n1,2\n", "none of text"),
+        ("a.jsonl", '{"id": 1, "text": "x"}\n{"id": 1, "text": "y"}', "twice"),
+    ],
+)
+def test_a_broken_file_is_refused_with_its_line(write, name, text, complaint):
+    with pytest.raises(InputError, match=complaint) as caught:
+        read(write(name, text), hypothesis=False)
+    assert name in str(caught.value)
+    if isinstance(caught.value, ManifestError):
+        assert "\n" not in str(caught.value)
+
+
+def test_files_without_an_id_in_common_are_refused(write):
+    with pytest.raises(InputError, match="no id in common"):
+        pairs(write, ("a.trn", "one (x)"), ("b.trn", "one (y)"))
+
+
+def test_what_cannot_be_read_is_named(write, tmp_path):
+    with pytest.raises(InputNotFound, match="gone"):
+        read(tmp_path / "gone.txt", hypothesis=False)
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
+    with pytest.raises(InputError, match="UTF-8"):
+        read(tmp_path / "latin.txt", hypothesis=False)
+    with pytest.raises(OptionError, match="jsonl"):
+        read(write("a.txt", "x"), hypothesis=False, format="docx")

@@ -1,0 +1,140 @@
+"""`transcribe evaluate`: error rates of a model, or of any transcripts."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ..alignment.segments import SegmentOptions
+from ..audio.options import AudioOptions
+from ..bundle.session import RuntimeOptions
+from ..decoding.options import DecodingOptions
+from ..emission.windows import WindowOptions
+from ..errors import OptionError
+from ..evaluate import report, terminal, texts
+from ..evaluate.compare import compare
+from ..evaluate.options import EvaluateOptions
+from ..evaluate.report import Facts, System
+from ..evaluate.score import score
+from ..outputs import write_atomically
+from ..pipeline import ModelOptions, Options
+from .configuration import ConfigFlag
+from .flags import takes_options
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(no_args_is_help=True)
+@takes_options(
+    EvaluateOptions, ModelOptions, AudioOptions, DecodingOptions, RuntimeOptions, WindowOptions, SegmentOptions
+)
+def evaluate(
+    manifest: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="MANIFEST|FOLDER",
+            help="What to recognise: a manifest (.jsonl) with texts, or a folder of recordings with .txt files beside.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    ref: Annotated[Path | None, typer.Option("--ref", metavar="FILE", help="Score texts: the references.")] = None,
+    hyp: Annotated[
+        Path | None, typer.Option("--hyp", metavar="FILE", help="Score texts: what any recogniser wrote.")
+    ] = None,
+    ref_format: Annotated[
+        str | None, typer.Option(metavar="FORMAT", help=f"{' | '.join(texts.FORMATS)}; default: by the name")
+    ] = None,
+    hyp_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="as --ref-format")] = None,
+    compare_files: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--compare", metavar="A.json B.json", help="Compare two evaluations of the same set."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures as JSON; - for standard output.")
+    ] = None,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write one HTML page with plots and tables.")
+    ] = None,
+    config: ConfigFlag = None,
+    evaluate_options: EvaluateOptions,
+    model_options: ModelOptions,
+    audio_options: AudioOptions,
+    decoding_options: DecodingOptions,
+    runtime_options: RuntimeOptions,
+    window_options: WindowOptions,
+    segment_options: SegmentOptions,
+) -> None:
+    """Measure error rates: of a model on a labelled set, of any transcripts (--ref, --hyp), of two systems (--compare).
+
+    Exit code: 0 measured, 1 above --max-wer, 2 nothing was measured.
+    """
+    if sum((manifest is not None, ref is not None or hyp is not None, compare_files is not None)) != 1:
+        raise OptionError("give one of: a manifest or folder; --ref with --hyp; --compare with two evaluations")
+    # the report is for people, so a pipe gets it too, without colours
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False)
+    if compare_files is not None:
+        _compare(*compare_files, console)
+        return
+    if manifest is None:
+        summary = _score_texts(ref, hyp, ref_format, hyp_format, evaluate_options)
+    else:
+        options = Options(
+            model_options, audio_options, runtime_options, window_options, decoding_options, segment_options
+        )
+        raise OptionError("evaluating a model comes with the next change")
+    raise typer.Exit(_finish(summary, console, evaluate_options, json_file, report_file))
+
+
+def _finish(
+    summary: dict[str, Any],
+    console: Console,
+    options: EvaluateOptions,
+    json_file: Path | None,
+    report_file: Path | None,
+) -> int:
+    """Shows and writes a summary; returns the exit code."""
+    if json_file is not None and str(json_file) == "-":
+        sys.stdout.write(report.dump(summary))
+    else:
+        terminal.show(summary, console, options.worst)
+    if json_file is not None and str(json_file) != "-":
+        write_atomically(json_file, report.dump(summary))
+    rate = summary["systems"][0]["words"]["rate"]
+    if options.max_wer is not None and 100 * rate > options.max_wer:
+        print(
+            f"transcribe: word error rate {terminal.percent(rate)} is above --max-wer {options.max_wer:g}",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def _score_texts(
+    ref: Path | None, hyp: Path | None, ref_format: str | None, hyp_format: str | None, options: EvaluateOptions
+) -> dict[str, Any]:
+    if hyp is None:
+        raise OptionError("--ref needs --hyp: the file with what was recognised")
+    # one file may hold both, as manifests that were transcribed do
+    references = texts.read(ref or hyp, hypothesis=False, format=ref_format or (hyp_format if ref is None else None))
+    hypotheses = texts.read(hyp, hypothesis=True, format=hyp_format)
+    joined = texts.join(references, hypotheses)
+    facts = {id: Facts(confidences=sure) for id, sure in joined.confidences.items()}
+    system = System(hyp.name, score(joined.pairs, options.normalizer), facts)
+    notes = []
+    if joined.missing:
+        notes.append(
+            f"{len(joined.missing)} references have no hypothesis and count as not recognised: {joined.missing[0]}, …"
+        )
+    if joined.extra:
+        notes.append(f"{len(joined.extra)} hypotheses have no reference and are left out: {joined.extra[0]}, …")
+    return report.summarise([system], options.by, None, notes, options.draws, options.seed, options.draw_together)
+
+
+def _compare(first: Path, second: Path, console: Console) -> None:
+    sides = [report.read(path)["systems"][0] for path in (first, second)]
+    found = compare(report.counts_by_id(sides[0]), report.counts_by_id(sides[1]))
+    names = [f"{side['name']} ({path.name})" for side, path in zip(sides, (first, second), strict=True)]
+    terminal.show_comparison(names, found, console)

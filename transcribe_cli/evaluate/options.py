@@ -1,0 +1,28 @@
+"""How to evaluate."""
+
+from dataclasses import dataclass
+
+from ..options import check, option
+from .normalise import NAMES
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """What is compared how, and what is shown."""
+
+    normalizer: str = option("basic", "what is made equal before words are compared", choices=NAMES)
+    by: tuple[str, ...] = option(
+        ("source",), "a key of the manifest's lines to group by, such as speaker (may be repeated)", metavar="KEY"
+    )
+    draw_together: str | None = option(
+        None, "a key whose utterances the bootstrap draws together, such as speaker", metavar="KEY"
+    )
+    draws: int = option(1000, "sets that the bootstrap draws", minimum=1, maximum=1_000_000)
+    seed: int = option(0, "of the bootstrap and of --degrade", minimum=0)
+    worst: int = option(5, "worst utterances to show", minimum=0, maximum=10_000)
+    max_wer: float | None = option(
+        None, "exit with 1 when the word error rate, in per cent, is above this", minimum=0, metavar="PERCENT"
+    )
+
+    def __post_init__(self) -> None:
+        check(self)

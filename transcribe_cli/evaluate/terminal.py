@@ -1,0 +1,172 @@
+"""A summary laid out for a terminal with rich."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .compare import Comparison
+
+
+def percent(rate: float | None) -> str:
+    """0.123 → "12.3 %"; an infinite rate (words where none were expected) → "∞"."""
+    return "∞" if rate is None or rate == float("inf") else f"{100 * rate:.1f} %"
+
+
+def show(summary: Mapping[str, Any], console: Console, worst: int = 5, details: bool = True) -> None:
+    """Prints what matters most of a summary: rates, groups, errors, the worst utterances."""
+    console.print(_rates(summary))
+    for note in summary["notes"]:
+        console.print(Text(note, style="yellow"))
+    if summary["speed"]:
+        console.print(_speed(summary["speed"]))
+    if not details:
+        return
+    system = summary["systems"][0]
+    for name, groups in system["groups"].items():
+        if len(groups) > 1:
+            console.print(_groups(name, groups, summary["systems"]))
+    if any(system[key] for key in ("substitutions", "deletions", "insertions")):
+        console.print(_errors(system))
+    _facts(system, console)
+    shown = sorted(system["utterances"], key=lambda u: -_errors_of(u))[:worst]
+    if any(map(_errors_of, shown)):
+        console.print(Text("worst utterances", style="bold"))
+    for utterance in shown:
+        if _errors_of(utterance):
+            console.print(Text(f"{utterance['id']}: {_errors_of(utterance)} errors", style="dim"))
+            console.print(coloured(utterance["alignment"]))
+
+
+def show_comparison(names: Sequence[str], comparison: Comparison, console: Console) -> None:
+    """Prints two systems side by side with the test's verdict."""
+    table = Table(title="matched pairs", title_justify="left")
+    for heading in ("system", "errors", "words", "WER", "better on"):
+        table.add_column(heading, justify="left" if heading == "system" else "right")
+    for name, counts, better in zip(
+        names,
+        (comparison.first, comparison.second),
+        (comparison.first_better, comparison.second_better),
+        strict=True,
+    ):
+        table.add_row(name, str(counts.errors), str(counts.reference), percent(counts.rate), f"{better} utterances")
+    console.print(table)
+    console.print(
+        f"difference {100 * comparison.difference:+.2f} points "
+        f"(95 %: {100 * comparison.difference_low:+.2f} to {100 * comparison.difference_high:+.2f}), "
+        f"z = {comparison.z:.2f}, p = {comparison.p:.4f}, the second wins in {100 * comparison.second_wins:.1f} % of "
+        f"bootstrap sets: {'different' if comparison.p < 0.05 else 'not told apart'} at the 5 % level",
+        highlight=False,
+    )
+
+
+def coloured(alignment: Sequence[Sequence[str | None]]) -> Text:
+    """Hits plain, [-what is missing-] red, {+what was put in+} green; wdiff's marks serve where colours do not."""
+    text = Text()
+    for reference, hypothesis in alignment:
+        if reference == hypothesis:
+            text.append(f"{reference} ")
+            continue
+        if reference is not None:
+            text.append(f"[-{reference}-]", style="red")
+        if hypothesis is not None:
+            text.append(f"{{+{hypothesis}+}}", style="green")
+        text.append(" ")
+    return text
+
+
+def _errors_of(utterance: Mapping[str, Any]) -> int:
+    return sum(int(utterance["words"][key]) for key in ("substitutions", "deletions", "insertions"))
+
+
+def _rates(summary: Mapping[str, Any]) -> Table:
+    first = summary["systems"][0]
+    table = Table(
+        title=f"{first['sentences']['reference']} utterances, normaliser {summary['normalizer']}", title_justify="left"
+    )
+    for heading in ("system", "WER", "95 %", "words", "sub", "del", "ins", "CER", "sentences wrong"):
+        table.add_column(heading, justify="left" if heading == "system" else "right")
+    for system in summary["systems"]:
+        words, low_high = system["words"], system["words"]["interval"]
+        table.add_row(
+            system["name"],
+            percent(words["rate"]),
+            "–".join(percent(rate).removesuffix(" %") for rate in low_high),
+            str(words["reference"]),
+            str(words["substitutions"]),
+            str(words["deletions"]),
+            str(words["insertions"]),
+            percent(system["characters"]["rate"]),
+            f"{system['sentences']['errors']} ({percent(system['sentences']['rate'])})",
+        )
+    return table
+
+
+def _groups(name: str, groups: Mapping[str, Any], systems: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(title=f"by {name}", title_justify="left")
+    table.add_column(name)
+    for heading in ("utterances", "words", *(f"WER {system['name']}" for system in systems), "95 %"):
+        table.add_column(heading, justify="right")
+    for value in list(groups)[:40]:
+        own = groups[value]
+        table.add_row(
+            value.split(": ", 1)[-1],
+            str(own["sentences"]["reference"]),
+            str(own["words"]["reference"]),
+            *(percent(system["groups"][name][value]["words"]["rate"]) for system in systems),
+            "–".join(percent(rate).removesuffix(" %") for rate in own["words"]["interval"]),
+        )
+    return table
+
+
+def _errors(system: Mapping[str, Any], rows: int = 10) -> Table:
+    table = Table(title="most frequent errors", title_justify="left")
+    for heading in ("substituted", "n", "deleted", "n", "inserted", "n", "most often wrong", "of"):
+        table.add_column(heading, justify="right" if heading in ("n", "of") else "left")
+    columns = [
+        [(f"{a} → {b}", str(n)) for a, b, n in system["substitutions"]],
+        [(a, str(n)) for a, n in system["deletions"]],
+        [(b, str(n)) for b, n in system["insertions"]],
+        [(word, f"{wrong}/{n}") for word, wrong, n in system["hardest_words"]],
+    ]
+    for k in range(min(rows, max(map(len, columns)))):
+        table.add_row(*(Text(cell) for column in columns for cell in (column[k] if k < len(column) else ("", ""))))
+    return table
+
+
+def _facts(system: Mapping[str, Any], console: Console) -> None:
+    lines = []
+    if system["empty"]["references"]:
+        empty = system["empty"]
+        lines.append(f"{empty['references']} utterances without words: {empty['words_invented']} words invented")
+    if vocabulary := system["vocabulary"]:
+        share = vocabulary["outside"] / max(vocabulary["words"], 1)
+        lines.append(
+            f"outside the vocabulary: {percent(share)} of the words, {vocabulary['outside_wrong']} of "
+            f"{vocabulary['outside']} wrong"
+        )
+    if calibration := system["calibration"]:
+        auc = "–" if calibration["auc"] is None else f"{calibration['auc']:.3f}"
+        line = f"confidence: calibration error {calibration['ece']:.3f}, tells right from wrong {auc}"
+        if calibration["mended"]:
+            line += f"; temperature ×{calibration['temperature']:.2f} would make it {calibration['mended']['ece']:.3f}"
+        lines.append(line)
+    if search := system["search"]:
+        lines.append(
+            f"of {search['wrong']} wrong utterances the search missed a better-ranked reference in "
+            f"{search['search_errors']}; the models prefer the error in {search['model_errors']}"
+        )
+    if suspected := system["suspected_references"]:
+        lines.append(f"{len(suspected)} references may be wrong: {', '.join(row['id'] for row in suspected[:5])}")
+    for line in lines:
+        console.print(Text(line))
+
+
+def _speed(speed: Mapping[str, Any]) -> Text:
+    stages = ", ".join(f"{name} {100 * share:.0f} %" for name, share in speed["shares"].items())
+    return Text(
+        f"{speed['times_real_time']:.0f} × real time ({speed['audio_seconds']:.0f} s of audio in "
+        f"{speed['wall_seconds']:.1f} s after warm-up; {stages}); peak memory {speed['peak_megabytes']:.0f} MB"
+    )
