@@ -43,8 +43,9 @@ class OffsetRemoval:
 
     The offset is the mean over quarter seconds, averaged over the last 20 s. Below 0.002 of full scale (−54 dB) it is
     left alone, between 0.002 and 0.004 taken away in part, so that nothing jumps; changes are spread over a quarter
-    second. Clean speech stays below, so it passes unchanged; a sound card's offset is gone from the first sample on.
-    A high-pass filter would change every recording, and the models were trained on recordings without one.
+    second, and a recording shorter than that stays as it is. Clean speech stays below, so it passes unchanged; a sound
+    card's offset is gone from the first sample on. A high-pass filter would change every recording, and the models
+    were trained on recordings without one.
     """
 
     QUIET, SURE = 0.002, 0.004
@@ -68,9 +69,7 @@ class OffsetRemoval:
     def flush(self) -> Floats:
         """The rest."""
         rest, self._kept = self._kept, np.zeros(0, np.float32)
-        # less than a quarter second tells little about an offset, unless it is all there is
-        if len(rest) and self._last is None:
-            return self._clean(rest)
+        # less than a quarter second tells little about an offset: what was known before stays
         return rest - np.float32(self._last) if self._last else rest
 
     def _clean(self, part: Floats) -> Floats:

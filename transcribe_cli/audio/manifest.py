@@ -7,7 +7,6 @@
 """
 
 import json
-import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -126,6 +125,6 @@ def _seconds(keys: dict[str, Any], names: tuple[str, ...], where: str) -> float 
     value = keys[name]
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ManifestError(f'{where}: "{name}" must be a number of seconds, not {json.dumps(value)[:40]}')
-    if not math.isfinite(value) or not 0 <= value <= LONGEST_SECONDS or (name == "duration" and value == 0):
-        raise ManifestError(f'{where}: "{name}" cannot be {value} seconds')
+    if not 0 <= value <= LONGEST_SECONDS or (name == "duration" and value == 0):
+        raise ManifestError(f'{where}: "{name}" cannot be {str(value)[:40]} seconds')
     return float(value)

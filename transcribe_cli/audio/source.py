@@ -33,7 +33,8 @@ PathLike = str | os.PathLike[str]
 BLOCK_SECONDS = 2.0
 BLOCK_VALUES = 1 << 20  # 4 MB of float32, however many channels there are
 PIPE_SECONDS = 0.5  # raw PCM from a pipe may be live: text should not wait for a long block
-MP3_PREROLL = 4608  # frames decoded and thrown away after a seek: four MP3 frames refill the bit reservoir
+# frames decoded and thrown away after a seek: MP3's bit reservoir, Vorbis's overlapping blocks, Opus's prediction
+PREROLLS = {"MPEG": 4608, "VORBIS": 16_384, "OPUS": 24_000}
 
 log = logging.getLogger("transcribe_cli.audio")
 
@@ -219,7 +220,7 @@ class SoundFileSource:
             self._warn_if_cut(first + n_read)
 
     def _seek(self, first: int) -> None:
-        preroll = MP3_PREROLL if "MP3" in self.info.format or "MPEG" in self.info.format else 0
+        preroll = next((n for codec, n in PREROLLS.items() if codec in self.info.format), 0)
         begin = max(0, first - preroll) if first else 0
         try:
             self._file.seek(begin)
@@ -258,7 +259,7 @@ class SoundFileSource:
             seconds = promised / self.info.sample_rate
             log.warning("%s: ends after %.2f s of %.2f s; it is used as it is", self._name, self._at(end), seconds)
             return
-        found = re.search(r"^(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", header, re.MULTILINE)
+        found = re.search(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", header, re.MULTILINE)
         # sizes near 2³¹ and 2³² are what programs write into a pipe, where they cannot know better
         cut = found is not None and int(found[2]) < int(found[1]) < 0x7FFF_0000
         if cut or "unexpectedly without an End-Of-Stream" in header or "lacks an end-of-stream" in header:
