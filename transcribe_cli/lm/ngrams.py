@@ -179,3 +179,47 @@ def score(model: NGramModel, tokens: NDArray[np.int32]) -> NDArray[np.float64]:
             total[backing] += model.tables[n - 2].log10_backoffs[context[backing]]
     total[tokens == BOS] = 0.0
     return total
+
+
+def context_sums(model: NGramModel, order: int, suffixes: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Probability that the contexts of an order leave over: 1 − Σ p(w|h) and 1 − Σ p(w|shorter h), each (contexts,).
+
+    The sums run over the n-grams of that order; the quotient is the contexts' back-off weight.
+    """
+    table, below = model.tables[order - 1], model.tables[order - 2]
+    context = model.contexts(order)
+    explicit = np.bincount(context, weights=10.0**table.log10_probs, minlength=len(below))
+    shorter = np.bincount(context, weights=10.0 ** below.log10_probs[suffixes], minlength=len(below))
+    return 1.0 - explicit, 1.0 - shorter
+
+
+def renormalise(model: NGramModel) -> NGramModel:
+    """The same probabilities with the back-off weights that make every context's distribution sum to one.
+
+    Needs the suffix of every n-gram (`close`).
+    """
+    suffixes = suffix_rows(model)
+    tables = []
+    for n in range(1, model.order + 1):
+        table = model.tables[n - 1]
+        backoffs = np.zeros(len(table), dtype=np.float32)
+        if n < model.order:
+            left, lower = context_sums(model, n + 1, suffixes[n - 1])
+            # float32 probabilities leave rounding errors of some 1e-7, which must not become a negative remainder
+            backoffs = np.log10(np.maximum(left, 1e-6) / np.maximum(lower, 1e-6)).astype(np.float32)
+        tables.append(Table(table.keys, table.log10_probs, backoffs))
+    return NGramModel(model.words, tuple(tables))
+
+
+def select(model: NGramModel, keep: Sequence[NDArray[np.bool_]]) -> NGramModel:
+    """The n-grams with a true flag, an array of flags an order; contexts of what is kept must be kept, and all words."""
+    size = len(model.words)
+    tables, rows = [model.tables[0]], np.arange(size)
+    for n in range(2, model.order + 1):
+        table, flags = model.tables[n - 1], keep[n - 1]
+        context, word = np.divmod(table.keys[flags], size)
+        tables.append(Table(rows[context] * size + word, table.log10_probs[flags], table.log10_backoffs[flags]))
+        rows = np.cumsum(flags) - 1
+    while len(tables) > 1 and not len(tables[-1]):
+        tables.pop()
+    return NGramModel(model.words, tuple(tables))
