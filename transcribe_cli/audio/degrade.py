@@ -119,8 +119,8 @@ def reverberate(samples: Samples, response: Samples) -> Samples:
     n = len(samples) + len(response) - 1
     size = 1 << (n - 1).bit_length()
     wet = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(response, size), size)[: len(samples)]
-    before, after = np.sqrt(np.mean(samples**2)), np.sqrt(np.mean(wet**2))
-    return (wet * (before / max(float(after), 1e-9))).astype(np.float32)
+    before, after = float(np.sqrt(np.mean(samples**2))), float(np.sqrt(np.mean(wet**2)))
+    return (wet * (before / max(after, 1e-9))).astype(np.float32)
 
 
 def telephone(samples: Samples, rate: int, low_hz: float, high_hz: float, mu_law: bool) -> Samples:
@@ -147,9 +147,8 @@ def opus(samples: Samples, rate: int, kilobits: float) -> Samples:
     level = min(max(1.0 - (kilobits - 6.0) / 250.0, 0.0), 1.0)
     soundfile.write(file, np.clip(samples, -1, 1), rate, format="OGG", subtype="OPUS", compression_level=level)
     file.seek(0)
-    back: Samples
     back, _ = soundfile.read(file, dtype="float32")
-    return _as_long(back, len(samples))
+    return _as_long(np.asarray(back, np.float32), len(samples))
 
 
 def _as_long(samples: Samples, n: int) -> Samples:

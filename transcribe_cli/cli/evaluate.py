@@ -8,20 +8,22 @@ import typer
 from rich.console import Console
 
 from ..alignment.segments import SegmentOptions
+from ..audio.degrade import Degradation, parse
 from ..audio.options import AudioOptions
 from ..bundle.session import RuntimeOptions
 from ..decoding.options import DecodingOptions
 from ..emission.windows import WindowOptions
 from ..errors import OptionError
-from ..evaluate import report, terminal, texts
+from ..evaluate import measure, report, terminal, texts
 from ..evaluate.compare import compare
 from ..evaluate.options import EvaluateOptions
 from ..evaluate.report import Facts, System
 from ..evaluate.score import score
 from ..outputs import write_atomically
-from ..pipeline import ModelOptions, Options
+from ..pipeline import ModelOptions, Options, Recogniser
 from .configuration import ConfigFlag
 from .flags import takes_options
+from .progress import Progress
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -75,6 +77,7 @@ def evaluate(
         raise OptionError("give one of: a manifest or folder; --ref with --hyp; --compare with two evaluations")
     # the report is for people, so a pipe gets it too, without colours
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False)
+    failed = 0
     if compare_files is not None:
         _compare(*compare_files, console)
         return
@@ -84,8 +87,8 @@ def evaluate(
         options = Options(
             model_options, audio_options, runtime_options, window_options, decoding_options, segment_options
         )
-        raise OptionError("evaluating a model comes with the next change")
-    raise typer.Exit(_finish(summary, console, evaluate_options, json_file, report_file))
+        summary, failed = _measure(manifest, options, evaluate_options)
+    raise typer.Exit(_finish(summary, console, evaluate_options, json_file, report_file) or failed)
 
 
 def _finish(
@@ -131,6 +134,36 @@ def _score_texts(
     if joined.extra:
         notes.append(f"{len(joined.extra)} hypotheses have no reference and are left out: {joined.extra[0]}, …")
     return report.summarise([system], options.by, None, notes, options.draws, options.seed, options.draw_together)
+
+
+def _measure(path: Path, options: Options, evaluate: EvaluateOptions) -> tuple[dict[str, Any], int]:
+    """A summary of a model on a labelled set, and 1 where some of it could not be read."""
+    conditions: list[Degradation | None] = [None, *parse(evaluate.degrade)]
+    lines = measure.labelled(path)
+    total = sum(line.duration or 0.0 for line in lines) * len(conditions)
+    robustness = []
+    with Recogniser(options) as recogniser, Progress(len(lines) * len(conditions), total or None, True) as progress:
+
+        def finished(seconds: float) -> None:
+            progress.heard(seconds)
+            progress.finished()
+
+        for how in conditions:
+            found = measure.measure(lines, recogniser, evaluate.normalizer, how, evaluate.seed, finished)
+            name = "as it is" if how is None else how.name
+            robustness.append((name, [(system.name, system.score) for system in found.systems]))
+            if how is None:
+                plain = found
+    notes = [
+        f"{len(plain.failures)} utterances could not be read and are left out: {id}: {why}"
+        for id, why in plain.failures[:1]
+    ]
+    summary = report.summarise(
+        plain.systems, evaluate.by, plain.speed, notes, evaluate.draws, evaluate.seed, evaluate.draw_together
+    )
+    if evaluate.degrade:
+        summary["robustness"] = report.robustness(robustness, evaluate.draws, evaluate.seed)
+    return summary, 1 if plain.failures else 0
 
 
 def _compare(first: Path, second: Path, console: Console) -> None:

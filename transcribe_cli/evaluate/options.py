@@ -20,6 +20,11 @@ class EvaluateOptions:
     draws: int = option(1000, "sets that the bootstrap draws", minimum=1, maximum=1_000_000)
     seed: int = option(0, "of the bootstrap and of --degrade", minimum=0)
     worst: int = option(5, "worst utterances to show", minimum=0, maximum=10_000)
+    degrade: tuple[str, ...] = option(
+        (),
+        "measure again with noise:20,10,5 (dB), telephone, reverb:0.6 (s) or opus:12 (kbit/s) (may be repeated)",
+        metavar="KIND",
+    )
     max_wer: float | None = option(
         None, "exit with 1 when the word error rate, in per cent, is above this", minimum=0, metavar="PERCENT"
     )

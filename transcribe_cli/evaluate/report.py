@@ -65,6 +65,16 @@ def summarise(
     }
 
 
+def robustness(
+    conditions: Sequence[tuple[str, Sequence[tuple[str, Score]]]], draws: int, seed: int
+) -> list[dict[str, Any]]:
+    """Each condition's rates by system, JSON-ready."""
+    return [
+        {"condition": name, "systems": [{"name": system, **_rates(own, draws, seed)} for system, own in scores]}
+        for name, scores in conditions
+    ]
+
+
 def read(path: Path) -> dict[str, Any]:
     """A summary written as JSON. Raises InputError where the file is none."""
     try:

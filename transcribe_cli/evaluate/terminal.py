@@ -22,6 +22,8 @@ def show(summary: Mapping[str, Any], console: Console, worst: int = 5, details: 
         console.print(Text(note, style="yellow"))
     if summary["speed"]:
         console.print(_speed(summary["speed"]))
+    if summary.get("robustness"):
+        console.print(_robustness(summary["robustness"]))
     if not details:
         return
     system = summary["systems"][0]
@@ -121,6 +123,20 @@ def _groups(name: str, groups: Mapping[str, Any], systems: Sequence[Mapping[str,
     return table
 
 
+def _robustness(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(title="under other conditions", title_justify="left")
+    table.add_column("condition")
+    for system in rows[0]["systems"]:
+        table.add_column(f"WER {system['name']}", justify="right")
+    for row in rows:
+        cells = []
+        for system in row["systems"]:
+            low, high = (percent(rate).removesuffix(" %") for rate in system["words"]["interval"])
+            cells.append(f"{percent(system['words']['rate'])} ({low}–{high})")
+        table.add_row(row["condition"], *cells)
+    return table
+
+
 def _errors(system: Mapping[str, Any], rows: int = 10) -> Table:
     table = Table(title="most frequent errors", title_justify="left")
     for heading in ("substituted", "n", "deleted", "n", "inserted", "n", "most often wrong", "of"):
@@ -167,6 +183,6 @@ def _facts(system: Mapping[str, Any], console: Console) -> None:
 def _speed(speed: Mapping[str, Any]) -> Text:
     stages = ", ".join(f"{name} {100 * share:.0f} %" for name, share in speed["shares"].items())
     return Text(
-        f"{speed['times_real_time']:.0f} × real time ({speed['audio_seconds']:.0f} s of audio in "
-        f"{speed['wall_seconds']:.1f} s after warm-up; {stages}); peak memory {speed['peak_megabytes']:.0f} MB"
+        f"{speed['times_real_time']:.0f} × real time, one utterance at a time ({speed['audio_seconds']:.0f} s of audio "
+        f"in {speed['seconds']:.2f} s after warm-up; {stages}); peak memory {speed['peak_megabytes']:.0f} MB"
     )

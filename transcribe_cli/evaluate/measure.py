@@ -1,0 +1,301 @@
+"""A model run over a labelled set: what it recognised, with and without language model, and facts beside each text.
+
+What comes in are manifest lines with texts, what goes out Systems ready for a report. The network's rows are computed
+once an utterance; every system reads the same ones.
+"""
+
+import resource
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import audio, decoding, emission
+from ..alphabet import Alphabet
+from ..audio.degrade import Degradation, degrade
+from ..audio.inputs import find_inputs
+from ..audio.manifest import ManifestLine, by_recording, is_manifest, read_manifest
+from ..ctc.forward_backward import loss
+from ..errors import CTCError, InputError, TranscribeError
+from ..lm.model import LanguageModel
+from ..pipeline import Recogniser
+from ..reader import Reader
+from ..transcript import Word
+from .report import Facts, System
+from .score import Pair, score
+
+Array = NDArray[np.float32]
+
+SPEED_SECONDS = 60.0  # of audio that the speed is measured on, one utterance at a time and nothing beside it
+ROW_TOLERANCE = 0.01  # rows of a quantised network sum to one this closely
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The systems, the first being what was asked for; speed as the report shows it; lines that could not be read."""
+
+    systems: tuple[System, ...]
+    speed: dict[str, Any]
+    failures: tuple[tuple[str, str], ...]  # (id, why)
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What one system said so far."""
+
+    name: str
+    reader: Reader
+    language_score: Callable[[str], float]
+    pairs: list[Pair] = field(default_factory=list)
+    facts: dict[str, Facts] = field(default_factory=dict)
+
+
+def labelled(path: Path) -> list[ManifestLine]:
+    """Lines with texts: those of a manifest, or the recordings of a folder that have a .txt of the same name beside.
+
+    Raises InputError where there is none.
+    """
+    if is_manifest(path):
+        lines = [line for line in read_manifest(path) if line.text is not None]
+    elif path.is_dir():
+        lines = []
+        for one in find_inputs([str(path)]):
+            text = one.path.with_suffix(".txt")
+            if text.is_file():
+                keys = {"id": str(one.relative)}
+                lines.append(ManifestLine(one.path, 0.0, None, _read(text), keys, len(lines) + 1))
+    else:
+        raise InputError(f"{path}: neither a manifest (.jsonl) nor a folder; texts are scored with --ref and --hyp")
+    if not lines:
+        raise InputError(f"{path}: nothing to evaluate: no line has a text, no recording a .txt beside it")
+    return lines
+
+
+def line_id(line: ManifestLine) -> str:
+    """`id` where the line has one, else its recording and start."""
+    return str(line.keys.get("id") or f"{line.keys.get('audio', line.audio)} {line.start:g}")
+
+
+def measure(
+    lines: Sequence[ManifestLine],
+    recogniser: Recogniser,
+    normaliser: str = "basic",
+    how: Degradation | None = None,
+    seed: int = 0,
+    finished: Callable[[float], None] | None = None,
+) -> Measurement:
+    """Recognises every line and gathers what is known of it.
+
+    recogniser: made without worker processes. how, seed: what is done to the sound first. finished: called with an
+    utterance's seconds when it is done.
+    """
+    gathered = _systems(recogniser)
+    speed = _speed(lines, recogniser, gathered[0].reader)
+    failures: list[tuple[str, str]] = []
+    waiting: deque[tuple[ManifestLine, Array, Future[Array]]] = deque()
+    with ThreadPoolExecutor(recogniser.network.threads, thread_name_prefix="evaluate") as pool:
+
+        def take() -> None:
+            line, sound, future = waiting.popleft()
+            for system in gathered:
+                _gather(system, line, sound, future.result(), recogniser)
+            if finished is not None:
+                finished(len(sound) / recogniser.bundle.card.sample_rate)
+
+        for line, sound in sounds(lines, recogniser):
+            if isinstance(sound, TranscribeError):
+                failures.append((line_id(line), str(sound)))
+                continue
+            if how is not None:
+                sound = degrade(sound, recogniser.bundle.card.sample_rate, how, seed, line_id(line))
+            waiting.append((line, sound, pool.submit(rows, sound, recogniser)))
+            while len(waiting) > 2 * recogniser.network.threads or (waiting and waiting[0][2].done()):
+                take()
+        while waiting:
+            take()
+    if not gathered[0].pairs:
+        raise InputError(f"nothing could be evaluated: {failures[0][1]}")
+    speed["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    vocabulary = _vocabulary(recogniser)
+    systems = tuple(System(s.name, score(s.pairs, normaliser), s.facts, vocabulary) for s in gathered)
+    return Measurement(systems, speed, tuple(failures))
+
+
+def sounds(
+    lines: Sequence[ManifestLine], recogniser: Recogniser
+) -> Iterator[tuple[ManifestLine, Array | TranscribeError]]:
+    """Every line with its samples or why there are none; a recording shared by many lines is opened once."""
+    rate, options = recogniser.bundle.card.sample_rate, recogniser.options.audio
+    for path, own in by_recording(list(lines)):
+        done = 0
+        try:
+            spans = [(line.start, line.duration) for line in own]
+            for line, blocks in zip(own, audio.excerpts(path, spans, rate, options), strict=True):
+                try:
+                    yield line, np.concatenate([np.zeros(0, np.float32), *blocks])
+                except TranscribeError as error:
+                    yield line, error
+                done += 1
+        except TranscribeError as error:
+            for line in own[done:]:
+                yield line, error
+
+
+def rows(sound: Array, recogniser: Recogniser) -> Array:
+    """(rows, tokens) natural log-probabilities of one utterance."""
+    n_tokens = len(recogniser.bundle.card.alphabet)
+    found = emission.rows(iter([sound]), recogniser.network, recogniser.options.windows)
+    return np.concatenate([np.zeros((0, n_tokens), np.float32), *found])
+
+
+def signal_to_noise(sound: Array, rate: int) -> float | None:
+    """Decibels from the quiet tenth of the 20 ms frames to the loud tenth; None without sound or without any quiet.
+
+    A rough measure: it needs pauses, and takes what is said softly for noise.
+    """
+    n = rate // 50
+    frames = sound[: len(sound) // n * n].reshape(-1, n)
+    if len(frames) < 10:
+        return None
+    power = np.sort(np.mean(frames.astype(np.float64) ** 2, axis=1))
+    tenth = max(1, len(power) // 10)
+    quiet, loud = float(power[:tenth].mean()), float(power[-tenth:].mean())
+    # below the 16-bit grid's own noise there is digital silence, which says nothing of the recording
+    return 10 * float(np.log10(max(loud - quiet, 1e-12) / max(quiet, 1e-10))) if loud > 1e-10 else None
+
+
+def _systems(recogniser: Recogniser) -> list[_Gathered]:
+    """What was asked for and, beside it, greedy decoding."""
+    settings, model = recogniser.settings, recogniser.bundle.card.id
+    assert isinstance(recogniser.reader, Reader)
+    if settings.decoding.decoder == "greedy":
+        return [_Gathered(f"{model}, greedy", recogniser.reader, lambda text: 0.0)]
+    language = recogniser.language_model_id
+    own = f"{model} + {language}" if language else f"{model}, beam, no language model"
+    greedy = replace(settings.decoding, decoder="greedy", hotword=(), hotwords_file=None, nbest=1)
+    return [
+        _Gathered(own, recogniser.reader, _language_score(recogniser)),
+        _Gathered(f"{model}, greedy", Reader(replace(settings, decoding=greedy)), lambda text: 0.0),
+    ]
+
+
+def _language_score(recogniser: Recogniser) -> Callable[[str], float]:
+    """Text → what language model, word bonus and hotwords add to it in the search.
+
+    The search itself is asked: frames that leave it no choice but the text are decoded, so there is no second reckoning
+    that could differ.
+    """
+    settings = recogniser.settings
+    alphabet = settings.card.alphabet
+    language_model = None if settings.lm_path is None else LanguageModel.load(settings.lm_path)
+    decoder = decoding.build(alphabet, language_model, replace(settings.decoding, decoder="python", nbest=1))
+
+    def language(text: str) -> float:
+        return decoder.decode(spelled(text, alphabet))[0].language if text else 0.0
+
+    return language
+
+
+def spelled(text: str, alphabet: Alphabet) -> Array:
+    """Rows that are sure of one text: each label on a row of its own, with a blank after it."""
+    labels = alphabet.encode(text)
+    found = np.full((2 * len(labels), len(alphabet)), -100.0, np.float32)
+    found[np.arange(0, len(found), 2), labels] = 0.0
+    found[1::2, alphabet.blank] = 0.0
+    return found
+
+
+def _gather(system: _Gathered, line: ManifestLine, sound: Array, found: Array, recogniser: Recogniser) -> None:
+    words: list[Word] = []
+    for stretch in recogniser.stretches(iter([found])):
+        words += [word for segment in system.reader.read(stretch) for word in segment.words]
+    hypothesis, card = " ".join(word.text for word in words), recogniser.bundle.card
+    seconds = len(sound) / card.sample_rate
+    keys = {
+        name: value for name, value in line.keys.items() if isinstance(value, str) and name not in ("text", "audio")
+    }
+    id = line_id(line)
+    system.pairs.append(Pair(id, line.text or "", hypothesis, seconds, keys))
+    reference = " ".join((line.text or "").lower().split())
+    spoken = _loss(found, reference, card.alphabet)
+    heard = _loss(found, hypothesis, card.alphabet)
+    totals: list[float | None] = [None, None]
+    if spoken is not None and heard is not None and reference != hypothesis:
+        totals = [system.language_score(reference) - spoken, system.language_score(hypothesis) - heard]
+    system.facts[id] = Facts(
+        tuple(word.confidence for word in words),
+        signal_to_noise(sound, card.sample_rate),
+        spoken,
+        heard,
+        *totals,
+    )
+
+
+def _loss(found: Array, text: str, alphabet: Alphabet) -> float | None:
+    """−log P(text | rows); None where the alphabet cannot spell the text or there are too few rows for it."""
+    if not alphabet.spells(text):
+        return None
+    try:
+        value = loss(found, alphabet.encode(text), alphabet.blank, ROW_TOLERANCE) if len(found) else None
+    except CTCError:
+        return None
+    return value if value is not None and np.isfinite(value) else None
+
+
+def _speed(lines: Sequence[ManifestLine], recogniser: Recogniser, reader: Reader) -> dict[str, Any]:
+    """Times of the stages over the first minute of the set, after a warm-up with its first utterance."""
+    rate = recogniser.bundle.card.sample_rate
+    spent = {"audio": 0.0, "features and network": 0.0, "decoding and times": 0.0}
+    seconds, warm = 0.0, False
+    clock = time.perf_counter()
+    for _, sound in sounds(lines, recogniser):
+        if isinstance(sound, TranscribeError):
+            clock = time.perf_counter()
+            continue
+        if not warm:
+            for stretch in recogniser.stretches(iter([rows(sound, recogniser)])):
+                reader.read(stretch)
+            warm, clock = True, time.perf_counter()
+            if len(lines) > 1:
+                continue
+        loaded = time.perf_counter()
+        found = rows(sound, recogniser)
+        emitted = time.perf_counter()
+        for stretch in recogniser.stretches(iter([found])):
+            reader.read(stretch)
+        done = time.perf_counter()
+        for stage, duration in zip(spent, (loaded - clock, emitted - loaded, done - emitted), strict=True):
+            spent[stage] += duration
+        seconds += len(sound) / rate
+        clock = time.perf_counter()
+        if seconds >= SPEED_SECONDS:
+            break
+    total = max(sum(spent.values()), 1e-9)
+    return {
+        "audio_seconds": seconds,
+        "seconds": total,
+        "times_real_time": seconds / total,
+        "shares": {stage: duration / total for stage, duration in spent.items()},
+        "device": recogniser.network.device,
+        "threads": recogniser.network.threads,
+    }
+
+
+def _vocabulary(recogniser: Recogniser) -> frozenset[str] | None:
+    if recogniser.settings.lm_path is None:
+        return None
+    model = LanguageModel.load(recogniser.settings.lm_path)
+    return model.words if model.unit == "word" and model.words else None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"{path}: the text cannot be read") from error
