@@ -32,8 +32,6 @@ class Reader:
         self._settings = settings
         greedy = settings.decoding.decoder == "greedy"
         language_model = None if settings.lm_path is None or greedy else LanguageModel.load(settings.lm_path)
-        if language_model is not None:
-            language_model.check_fits(settings.card.alphabet)
         self._decoder = decoding.build(settings.card.alphabet, language_model, settings.decoding)
 
     def read(self, emissions: Emissions) -> list[Segment]:

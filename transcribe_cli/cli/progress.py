@@ -20,6 +20,11 @@ class Progress:
         self._task: Any
         self._bar, self._task = self._make() if show and visible() else (None, None)
 
+    @property
+    def seconds(self) -> float:
+        """Audio read so far."""
+        return self._seconds
+
     def heard(self, seconds: float) -> None:
         """So much more audio was read."""
         with self._lock:

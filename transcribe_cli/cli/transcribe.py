@@ -133,7 +133,11 @@ class _Run:
         self._options = recorded(recogniser.options)
 
     def go(self) -> int:
-        n_inputs = len(self._plan.inputs)
+        n_inputs, begun = len(self._plan.inputs), time.perf_counter()
+        if self._output.verbose:
+            network, lm = self._recogniser.network, self._recogniser.language_model_id
+            where = f"{network.device}, {network.threads} threads"
+            print(f"transcribe: model {network.card.id}, language model {lm or 'none'}, {where}", file=sys.stderr)
         with Progress(n_inputs, _total_seconds(self._plan.inputs), not self._output.quiet) as progress:
             if self._output.output is None:
                 failed = self._to(progress, _print)
@@ -142,6 +146,9 @@ class _Run:
                 failed = self._to(progress, written.append)
                 if failed < n_inputs:
                     write_atomically(self._output.output, "".join(written))
+        if self._output.verbose:
+            seconds, speed = progress.seconds, progress.seconds / max(time.perf_counter() - begun, 1e-9)
+            print(f"transcribe: {seconds:.1f} s of audio, {speed:.0f} × real time", file=sys.stderr)
         if failed and n_inputs > 1:
             print(f"transcribe: {failed} of {n_inputs} recordings failed", file=sys.stderr)
         return 1 if failed else 0
