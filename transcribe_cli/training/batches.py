@@ -16,8 +16,8 @@ def draw(
 ) -> list[Entry]:
     """The utterances of one epoch, about `hours` of speech (0: all of it, once).
 
-    shares: each set's part of the hours, in any unit; all zero takes the sets as large as they are. An utterance that was seen
-    less often comes first and ties are drawn, so that every utterance gets its turn although sets may grow between epochs.
+    shares: each set's part of the hours, in any unit; all zero takes the sets as large as they are. An utterance that
+    was seen less often comes first and ties are drawn, so that every utterance gets its turn although sets may grow.
     """
     totals = [sum(entry.seconds for entry in one) for one in sets]
     if hours <= 0:

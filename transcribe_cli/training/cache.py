@@ -78,7 +78,8 @@ def check_fingerprint(folder: Path, options: RunOptions) -> None:
     differing = [key for key in wanted if found.get(key) != wanted[key]]
     if differing:
         raise TrainingError(
-            f"{folder} was made with another {differing[0]} ({found.get(differing[0])!r}): use another --cache or delete it"
+            f"{folder} was made with another {differing[0]} ({found.get(differing[0])!r}): "
+            "name another data.cache, or delete it"
         )
 
 
@@ -237,15 +238,22 @@ def encode(
     return out
 
 
-def read(folder: Path, sets: tuple[DataSet, ...], size: int) -> tuple[list[list[Entry]], int]:
-    """Entries of every set that are cached by now, a list a set, and how many shards are still missing."""
+def cached(folder: Path, sets: tuple[DataSet, ...], size: int) -> list[str]:
+    """Names of the sets' shards that are whole by now."""
+    return [name for name, _, _ in shard_names(sets, size) if (folder / f"{name}.jsonl").exists()]
+
+
+def read(
+    folder: Path, sets: tuple[DataSet, ...], size: int, only: set[str] | None = None
+) -> tuple[list[list[Entry]], int]:
+    """Entries of every set that are cached by now (and in `only`), a list a set, and how many shards are left out."""
     found: list[list[Entry]] = []
     missing = 0
     for one in sets:
         entries: list[Entry] = []
         for name, _, _ in shard_names((one,), size):
             index = folder / f"{name}.jsonl"
-            if not index.exists():
+            if not index.exists() or (only is not None and name not in only):
                 missing += 1
                 continue
             for line in index.read_text(encoding="utf-8").splitlines():

@@ -1,9 +1,9 @@
 """The recogniser's own part: encoder frames in, recurrent layers, log-probabilities out.
 
-hidden (batch, frames, dimension) float32 and lengths (batch,) → log_probs (batch, rows, tokens), natural logarithms, and
-their lengths. `stack` frames are joined to one recurrent step and every step writes `rows` rows, so a step may be long
-and double letters still have a blank between them. A ragged batch equals single utterances: backward layers read every
-utterance from its own end.
+hidden (batch, frames, dimension) float32 and lengths (batch,) → log_probs (batch, rows, tokens), natural logarithms,
+and their lengths. `stack` frames are joined to one recurrent step and every step writes `rows` rows, so a step may be
+long and double letters still have a blank between them. A ragged batch equals single utterances: backward layers read
+every utterance from its own end.
 """
 
 import torch
@@ -28,8 +28,8 @@ class Recurrent(nn.Module):
         super().__init__()
         kind = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]
         self.ahead = kind(inputs, units, batch_first=True)
-        # two one-way layers in place of a bidirectional one: on padded batches they run in the fast path, which a packed
-        # sequence does not (half the time on a CPU)
+        # two one-way layers in place of a bidirectional one: on padded batches they run in the fast path, which a
+        # packed sequence does not (half the time on a CPU)
         self.back = kind(inputs, units, batch_first=True) if bidirectional else None
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:

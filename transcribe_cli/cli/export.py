@@ -1,0 +1,41 @@
+"""`transcribe export CHECKPOINT… --out BUNDLE`: makes a model bundle of a checkpoint, or of the mean of several."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import MissingExtra, OptionError
+
+app = typer.Typer(rich_markup_mode=None)
+
+WEIGHTS = ("float16", "float32", "int8")
+
+
+@app.command()
+def export(
+    checkpoints: Annotated[list[Path], typer.Argument(help="one checkpoint, or several whose weights are averaged")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder of the bundle")],
+    model_version: Annotated[str, typer.Option(help="the model's version in its card")] = "1",
+    weights: Annotated[str, typer.Option(help="how weights are stored: " + ", ".join(WEIGHTS))] = "float16",
+    keep_float: Annotated[list[str] | None, typer.Option(help="int8: parts of node names that stay float")] = None,
+    measure: Annotated[Path | None, typer.Option(help="manifest to measure word errors and speed on")] = None,
+    limit: Annotated[int, typer.Option(help="utterances of each source to measure; 0: all")] = 0,
+) -> None:
+    """Make a model bundle of a checkpoint: ONNX graph and card; a graph that differs from PyTorch is refused."""
+    if weights not in WEIGHTS:
+        raise OptionError(f"--weights {weights}: choose one of {', '.join(WEIGHTS)}")
+    try:
+        from ..training import export as exporting
+    except ImportError as error:
+        raise MissingExtra("exporting", error.name or "torch", "train") from error
+    difference = exporting.export(checkpoints, out, model_version, weights, keep_float=tuple(keep_float or ()))
+    size = sum(path.stat().st_size for path in out.iterdir() if path.is_file())
+    print(f"{out}: {size / 1e6:.1f} MB, {weights}")
+    print(
+        f"against PyTorch: log-probabilities differ by at most {difference.largest:.2g}, "
+        f"{difference.other_best} of {difference.rows} rows have another best token"
+    )
+    if measure is not None:
+        for line in exporting.measure_bundle(out, measure, limit):
+            print(line)

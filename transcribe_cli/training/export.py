@@ -1,0 +1,263 @@
+"""A checkpoint and its encoder → a bundle: one ONNX graph from log-mel frames to log-probabilities, and its card.
+
+The graph: "mel" (batch, 80, frames) float32, "lengths" (batch,) int64 valid frames → "log_probs" (batch, rows, tokens).
+What PyTorch and ONNX Runtime say is compared on several lengths and a ragged batch, and a graph that differs is refused.
+"""
+
+import hashlib
+import json
+import os
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from ..alphabet import Alphabet
+from ..bundle.card import FORMAT
+from ..ctc.collapse import greedy
+from ..errors import OutputError, TrainingError
+from ..features import FeatureRecipe, finish, frames
+from . import cache, checkpoint, manifest, measure
+from . import encoder as encoders
+from .loop import CHARACTERS
+from .network import Head, frame_seconds
+from .options import RunOptions, from_dict
+
+TOLERANCE = 1e-4  # between PyTorch and ONNX Runtime, in log-probability
+OPSET = 17
+
+
+class Recogniser(nn.Module):
+    """Encoder and head as one: (input, lengths) → log_probs."""
+
+    def __init__(self, encoder: encoders.Encoder, head: Head) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        hidden, frames = self.encoder(inputs, lengths)
+        log_probs: Tensor = self.head(hidden, frames)[0]
+        return log_probs
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Largest difference of valid log-probabilities, and how many rows have another best token."""
+
+    largest: float
+    other_best: int
+    rows: int
+
+
+def restore(paths: Sequence[Path]) -> tuple[Recogniser, RunOptions]:
+    """The recogniser of one checkpoint, or of the mean of several.
+
+    Raises TrainingError when they do not fit together.
+    """
+    states = [checkpoint.load(path) for path in paths]
+    options = from_dict(states[0]["options"], str(paths[0]))
+    others = [from_dict(state["options"], str(path)) for state, path in zip(states, paths, strict=True)]
+    if any(other.network != options.network for other in others):
+        raise TrainingError(f"{', '.join(map(str, paths))}: checkpoints of different networks cannot be averaged")
+    head = Head(encoders.FACTS[options.network.encoder].dimension, len(CHARACTERS), options.network)
+    weights = {key: torch.stack([s["model"][key].float() for s in states]).mean(0) for key in states[0]["model"]}
+    head.load_state_dict(weights)
+    encoder = encoders.load(options.network.encoder, Path(options.network.encoder_file))
+    return Recogniser(encoder, head).eval(), options
+
+
+def to_onnx(network: Recogniser, path: Path) -> None:
+    """Writes the network as ONNX with free batch and frame axes."""
+    mel, lengths = torch.randn(2, 80, 301), torch.tensor([301, 223])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's notes on tracing; what it traced is compared below
+        torch.onnx.export(
+            network,
+            (mel, lengths),
+            str(path),
+            input_names=["mel", "lengths"],
+            output_names=["log_probs"],
+            dynamic_axes={
+                "mel": {0: "batch", 2: "frames"},
+                "lengths": {0: "batch"},
+                "log_probs": {0: "batch", 1: "rows"},
+            },
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
+def session(model: bytes | Path, threads: int = 1) -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session on the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    source = model if isinstance(model, bytes) else str(model)
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def compare(network: Recogniser, model: Path | bytes, seed: int = 0) -> Difference:
+    """PyTorch against ONNX Runtime on single inputs of several lengths and on a ragged batch of them."""
+    rng, run = np.random.default_rng(seed), session(model)
+    sizes = [37, 100, 313, 1000]
+    singles = [rng.normal(0, 0.5, (1, 80, size)).astype(np.float32) for size in sizes]
+    ragged = np.zeros((len(sizes), 80, max(sizes)), np.float32)
+    for i, one in enumerate(singles):
+        ragged[i, :, : one.shape[2]] = one[0]
+    largest, other, rows = 0.0, 0, 0
+    batch = run.run(None, {"mel": ragged, "lengths": np.array(sizes)})[0]
+    for i, one in enumerate(singles):
+        length = torch.tensor([sizes[i]])
+        with torch.inference_mode():
+            wanted = network(torch.from_numpy(one), length)[0].numpy()
+        alone = run.run(None, {"mel": one, "lengths": length.numpy()})[0][0]
+        for found in (alone, batch[i, : len(wanted)]):
+            largest = max(largest, float(np.abs(found - wanted).max()))
+            other += int((found.argmax(1) != wanted.argmax(1)).sum())
+            rows += len(wanted)
+    return Difference(largest, other, rows)
+
+
+def halve(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Stores large float32 weights as float16 and casts them when the graph is loaded: half the size, float32 sums."""
+    graph = model.graph
+    for one in list(graph.initializer):
+        array = onnx.numpy_helper.to_array(one)
+        if array.dtype != np.float32 or array.size < 4096:
+            continue
+        stored = onnx.numpy_helper.from_array(array.astype(np.float16), one.name + "_half")
+        graph.initializer.remove(one)
+        graph.initializer.append(stored)
+        cast = onnx.helper.make_node("Cast", [stored.name], [one.name], to=onnx.TensorProto.FLOAT)
+        graph.node.insert(0, cast)
+    return model
+
+
+def quantise(model: Path, out: Path, keep_float: Sequence[str] = ()) -> None:
+    """Dynamic int8, a scale an output channel; nodes whose name contains one of `keep_float` stay as they are."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    names = [node.name for node in onnx.load(model).graph.node]
+    quantize_dynamic(
+        model,
+        out,
+        per_channel=True,
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=["MatMul", "Gemm", "LSTM"],
+        nodes_to_exclude=[name for name in names if any(part in name for part in keep_float)],
+        extra_options={"MatMulConstBOnly": True},
+    )
+
+
+def card(options: RunOptions, alphabet: Alphabet, version: str, extra: dict[str, Any]) -> dict[str, Any]:
+    """The card of a model trained with these options, without checksums."""
+    facts = encoders.FACTS[options.network.encoder]
+    limit = None if facts.max_seconds is None else round(facts.max_seconds * 100)
+    return {
+        "format": FORMAT,
+        "name": options.name,
+        "version": version,
+        "language": options.language,
+        "sample_rate": 16000,
+        "features": FeatureRecipe().to_dict(),
+        "input": {"name": "mel", "layout": "bft", "lengths": "lengths", "max_frames": limit},
+        "output": {"name": "log_probs", "frame_seconds": frame_seconds(options.network), "scores": "log_probs"},
+        "alphabet": {"tokens": list(alphabet.tokens), "blank": alphabet.blank, "boundary": alphabet.boundary},
+        "graph": "model.onnx",
+        "windows": {"seconds": 15.0, "context_seconds": 1.0},
+        **options.card,
+        **extra,
+    }
+
+
+def write(model: onnx.ModelProto, data: dict[str, Any], folder: Path) -> None:
+    """Writes model.onnx, which carries the card, and card.json with its checksum; each appears whole or not at all."""
+    for old in [entry for entry in model.metadata_props if entry.key == "card"]:
+        model.metadata_props.remove(old)
+    model.metadata_props.add(key="card", value=json.dumps(data, ensure_ascii=False))
+    folder.mkdir(parents=True, exist_ok=True)
+    content = model.SerializeToString()
+    data = {**data, "checksums": {**data.get("checksums", {}), data["graph"]: hashlib.sha256(content).hexdigest()}}
+    text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    try:
+        for name, value in ((data["graph"], content), ("card.json", text.encode())):
+            temporary = folder / f"{name}.part"
+            temporary.write_bytes(value)
+            os.replace(temporary, folder / name)
+    except OSError as error:
+        raise OutputError(f"{folder}: the bundle cannot be written ({error.strerror})") from error
+
+
+def export(
+    paths: Sequence[Path], folder: Path, version: str, weights: str = "float16", extra: dict[str, Any] | None = None,
+    keep_float: Sequence[str] = (),
+) -> Difference:  # fmt: skip
+    """Checkpoints → a bundle in `folder`; weights: float32, float16 (stored so, computed in float32) or int8.
+
+    Raises TrainingError when the float32 graph differs from PyTorch by more than the tolerance.
+    """
+    network, options = restore(paths)
+    folder.mkdir(parents=True, exist_ok=True)
+    plain = folder / "float32.onnx.part"
+    try:
+        to_onnx(network, plain)
+        exact = compare(network, plain)
+        if not exact.largest <= TOLERANCE:
+            raise TrainingError(f"the ONNX graph differs from PyTorch by {exact.largest:.2g}: not exported")
+        if weights == "int8":
+            small = folder / "int8.onnx.part"
+            quantise(plain, small, keep_float)
+            model = onnx.load(small)
+            small.unlink()
+        else:
+            model = onnx.load(plain)
+        if weights == "float16":
+            model = halve(model)
+        difference = compare(network, model.SerializeToString())
+        data = card(options, CHARACTERS, version, {"weights": weights, **(extra or {})})
+        write(model, data, folder)
+    finally:
+        plain.unlink(missing_ok=True)
+    return difference
+
+
+def run(model: onnxruntime.InferenceSession, mel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(frames, 80) log-mel of one window → (rows, tokens) log-probabilities."""
+    feed = {"mel": np.ascontiguousarray(mel.T[None]), "lengths": np.array([len(mel)])}
+    out: npt.NDArray[np.float32] = model.run(["log_probs"], feed)[0][0]
+    return out
+
+
+def measure_bundle(folder: Path, path: Path, limit: int = 0) -> list[str]:
+    """Greedy error rates a source of a bundle on a manifest, and its network's speed on one core, as lines of text."""
+    model, data = session(folder / "model.onnx"), json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    recipe = FeatureRecipe.from_dict(data["features"])
+    reader, heard, seconds, spent = cache.Reader(), [], 0.0, 0.0
+    utterances = manifest.read(path)
+    if limit:
+        sources = dict.fromkeys(one.source for one in utterances)
+        by_source = [[one for one in utterances if one.source == source] for source in sources]
+        utterances = [one for some in by_source for one in some[:: max(1, len(some) // limit)][:limit]]
+    for utterance in utterances:
+        samples = reader(utterance)
+        mel = finish(frames(samples, recipe), recipe)
+        began = time.perf_counter()
+        log_probs = run(model, mel)
+        spent += time.perf_counter() - began
+        seconds += len(samples) / recipe.sample_rate
+        text = CHARACTERS.decode(greedy(log_probs, CHARACTERS.blank))
+        heard.append(measure.Heard(utterance.source, utterance.text, text, 0.0))
+    lines = [
+        f"{score.source:16s} {score.utterances:5d} utterances  CER {100 * score.cer:5.2f} %  WER {100 * score.wer:5.2f} %"
+        for score in measure.score(heard)
+    ]
+    return [*lines, f"network: {seconds / max(spent, 1e-9):.0f} x real time on one core"]
