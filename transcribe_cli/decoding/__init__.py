@@ -4,6 +4,8 @@ from ..alphabet import Alphabet
 from ..errors import OptionError
 from ..lm.model import LanguageModel
 from . import hotwords as hot
+from .beam import BeamSearch
+from .fast import FastSearch, can, installed
 from .greedy import Greedy
 from .hypothesis import Decoder, Hypothesis
 from .options import DecodingOptions
@@ -36,16 +38,35 @@ def build(
         language_model.check_fits(alphabet)
     fitted = hot.fit(words, alphabet)
 
-    from .beam import BeamSearch
-
+    weight = lm_weight if options.lm_weight is None else options.lm_weight
+    bonus = word_bonus if options.word_bonus is None else options.word_bonus
+    if options.decoder != "python" and not fitted and can(alphabet, language_model):
+        if options.decoder == "fast" or installed():
+            return FastSearch(
+                alphabet,
+                language_model,
+                beam_width=options.beam_width,
+                beam_prune_logp=options.beam_prune_logp,
+                token_min_logp=options.token_min_logp,
+                lm_weight=weight,
+                word_bonus=bonus,
+                unknown_penalty=options.unknown_penalty,
+                nbest=options.nbest,
+                prune_history=options.nbest == 1,
+            )
+    elif options.decoder == "fast":
+        raise OptionError(
+            "--decoder fast knows neither these hotwords, character models nor alphabets of longer units: "
+            "take --decoder beam"
+        )
     return BeamSearch(
         alphabet,
         language_model,
         beam_width=options.beam_width,
         beam_prune_logp=options.beam_prune_logp,
         token_min_logp=options.token_min_logp,
-        lm_weight=lm_weight if options.lm_weight is None else options.lm_weight,
-        word_bonus=word_bonus if options.word_bonus is None else options.word_bonus,
+        lm_weight=weight,
+        word_bonus=bonus,
         unknown_penalty=options.unknown_penalty,
         nbest=options.nbest,
         hotwords=hot.HotwordMatcher(fitted) if fitted else None,

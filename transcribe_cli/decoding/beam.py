@@ -107,6 +107,8 @@ class BeamSearch:
         nbest: hypotheses to return.
         hotwords: the automaton, or None.
         prune_history: keep only the better of two beams that no model can tell apart any more.
+        score_empty_word: whether a text that ends on a boundary is taken to have an unknown last word, as pyctcdecode
+            has it; for comparison only, since it takes true endings from texts.
     """
 
     def __init__(
@@ -123,11 +125,13 @@ class BeamSearch:
         nbest: int = 1,
         hotwords: HotwordMatcher | None = None,
         prune_history: bool = True,
+        score_empty_word: bool = False,
     ) -> None:
         self._alphabet, self._lm = alphabet, language_model
         self._width, self._prune, self._min = beam_width, beam_prune_logp, token_min_logp
         self._alpha, self._beta, self._unknown = lm_weight, word_bonus, unknown_penalty
         self._nbest, self._hotwords, self._prune_history = nbest, hotwords, prune_history
+        self._score_empty_word = score_empty_word
         boundary = alphabet.boundary
         # a token closes the word before it, or not, and adds letters to the word, or none
         self._closes = [boundary is None or token.startswith(boundary) for token in alphabet.tokens]
@@ -410,8 +414,7 @@ class BeamSearch:
         for _, node, _, acoustic in beams:
             text = f"{node.words.text} {node.part}".strip()
             if text in ends:
-                before, node = ends[text]
-                acoustic = float(np.logaddexp(before, acoustic))
+                acoustic = float(np.logaddexp(ends[text][0], acoustic))
             ends[text] = acoustic, node
         found = []
         for text, (acoustic, node) in ends.items():
@@ -434,7 +437,7 @@ class BeamSearch:
                 language += self._beta
             elif node.parent is not None:
                 words, language = node.parent.words, language + self._beta
-        elif node.part:
+        elif node.part or self._score_empty_word:
             words = self._closed(words, node.part)
         end = lm.kenlm.BaseScore(words.state, "</s>", kenlm.State())
         return language + words.base + self._alpha * float(end) * LOG_10

@@ -1,0 +1,99 @@
+"""The same search in C++: ctc-beam-decoder (extra `fast`) behind our Protocol.
+
+It reproduces pyctcdecode, so it differs from `beam.py` where that does, and nowhere else:
+
+- a hypothesis that ends on a word boundary has an empty last word scored, as an unknown one; ours ends after the word;
+- rows are renormalised in single precision and clipped at 1e-15; ours are taken as they are;
+- no context of words before, no phrases or boosts of their own among hotwords, no character or unigram models, no
+  alphabets of whole words: `can` says so, and the caller then takes `beam.py`.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..alphabet import Alphabet
+from ..errors import MissingExtra
+from ..lm.model import LanguageModel
+from .hypothesis import Hypothesis, checked
+
+
+def installed() -> bool:
+    """Whether the C++ engine can be imported here."""
+    try:
+        import ctc_beam_decoder  # noqa: F401
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def can(alphabet: Alphabet, language_model: LanguageModel | None) -> bool:
+    """Whether the engine decodes this alphabet with this model as `beam.py` would."""
+    letters = [token for i, token in enumerate(alphabet.tokens) if i != alphabet.blank]
+    if alphabet.boundary_id is None or any(len(token) != 1 for token in letters):
+        return False
+    if language_model is None:
+        return True
+    # it opens the file itself, and needs the words to know which beginnings lead somewhere
+    return bool(language_model.unit == "word" and language_model.words and language_model.plain)
+
+
+class FastSearch:
+    """A decoder with everything but the emissions fixed; the arguments are those of `beam.BeamSearch`.
+
+    Raises MissingExtra where the engine is not installed.
+    """
+
+    def __init__(
+        self,
+        alphabet: Alphabet,
+        language_model: LanguageModel | None,
+        *,
+        beam_width: int = 100,
+        beam_prune_logp: float = -10.0,
+        token_min_logp: float = -5.0,
+        lm_weight: float = 0.5,
+        word_bonus: float = 1.5,
+        unknown_penalty: float = 10.0,
+        nbest: int = 1,
+        prune_history: bool = True,
+    ) -> None:
+        try:
+            import ctc_beam_decoder
+        except (ImportError, OSError) as error:
+            raise MissingExtra("decoding with the C++ engine", "ctc-beam-decoder", "fast") from error
+        labels = [
+            "" if i == alphabet.blank else " " if token == alphabet.boundary else token
+            for i, token in enumerate(alphabet.tokens)
+        ]
+        self._n_tokens, self._nbest = len(alphabet), nbest
+        self._width, self._prune, self._min = beam_width, beam_prune_logp, token_min_logp
+        self._prune_history = prune_history
+        self._engine: Any = ctc_beam_decoder.BeamSearchDecoder(
+            labels,
+            kenlm_model_path=None if language_model is None else language_model.path,
+            unigrams=None if language_model is None else sorted(language_model.words),
+            alpha=lm_weight,
+            beta=word_bonus,
+            unk_score_offset=-unknown_penalty,
+        )
+
+    def decode(self, log_probs: NDArray[np.floating], context: str = "") -> list[Hypothesis]:
+        """(T, V) natural log-probabilities → hypotheses, best first, one at least. The context changes nothing.
+
+        Raises ValueError where the array is no such thing.
+        """
+        log_probs = checked(log_probs, self._n_tokens)
+        if not len(log_probs):
+            return [Hypothesis("", 0.0, 0.0, 0.0)]
+        found = self._engine.decode_beams(
+            np.asarray(log_probs, dtype=np.float32),
+            beam_width=self._width,
+            beam_prune_logp=self._prune,
+            token_min_logp=self._min,
+            prune_history=self._prune_history,
+        )
+        return [
+            Hypothesis(text, acoustic, total - acoustic, total) for text, _, _, acoustic, total in found[: self._nbest]
+        ]
