@@ -1,5 +1,6 @@
 """What one stretch of speech says: decode it, time its words, group them. In this process, or in worker processes."""
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -32,12 +33,14 @@ class Reader:
         self._settings = settings
         greedy = settings.decoding.decoder == "greedy"
         language_model = None if settings.lm_path is None or greedy else LanguageModel.load(settings.lm_path)
+        self._lock = threading.Lock()  # a decoder keeps its search in itself, and several recordings are read at once
         self._decoder = decoding.build(settings.card.alphabet, language_model, settings.decoding)
 
     def read(self, emissions: Emissions) -> list[Segment]:
         """One stretch → its segments; an empty list where no word is the best explanation."""
         card, options = self._settings.card, self._settings.segments
-        hypotheses = self._decoder.decode(emissions.log_probs)
+        with self._lock:
+            hypotheses = self._decoder.decode(emissions.log_probs)
         if not hypotheses[0].text:
             return []
         words = align_words(
