@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -314,6 +315,30 @@ def test_file_objects_and_named_pipes_are_read(tmp_path: Path) -> None:
     os.mkfifo(fifo)
     with subprocess.Popen(["sh", "-c", 'cat "$0" > "$1"', path, fifo]):
         assert np.array_equal(read(fifo), wave())
+
+
+def test_half_an_hour_of_silence_takes_no_more_memory_than_a_minute() -> None:
+    class Silence(io.RawIOBase):
+        name = "silence"
+
+        def __init__(self, seconds: int) -> None:
+            self.left = seconds * RATE * 2
+
+        def read(self, n: int = -1) -> bytes:
+            n = min(n, self.left)
+            self.left -= n
+            return bytes(n)
+
+    def peak(seconds: int) -> int:
+        tracemalloc.start()
+        n = sum(map(len, audio.stream(Silence(seconds), RATE, AudioOptions(raw="s16le", denoise=True))))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert n == seconds * RATE
+        return most
+
+    peak(1)  # what is imported and cached once
+    assert peak(1800) < peak(60) + 200_000
 
 
 def test_a_full_temporary_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
