@@ -317,7 +317,7 @@ def test_file_objects_and_named_pipes_are_read(tmp_path: Path) -> None:
         assert np.array_equal(read(fifo), wave())
 
 
-def test_half_an_hour_of_silence_takes_no_more_memory_than_a_minute() -> None:
+def test_five_minutes_take_no_more_memory_than_half_a_minute() -> None:
     class Silence(io.RawIOBase):
         name = "silence"
 
@@ -338,7 +338,7 @@ def test_half_an_hour_of_silence_takes_no_more_memory_than_a_minute() -> None:
         return most
 
     peak(1)  # what is imported and cached once
-    assert peak(1800) < peak(60) + 200_000
+    assert peak(300) < peak(30) + 500_000  # all of it would be 9.6 MB as bytes, 19.2 MB as float32
 
 
 def test_a_full_temporary_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
