@@ -2,9 +2,9 @@
 
     python benchmarks/stages.py [--audio FILE] [--minutes 60] [--long-minutes 180] [--model en]
 
-Audio is FILE, or the long sample, repeated to the length asked for. Prints, as × real time: each stage alone on one core, the
-share of everything but the network, the whole command on all cores, cold start to the first word of a 5-second clip, and peak
-memory of a short and a long run. Figures are ratios of one run on one machine.
+Audio is FILE, or the long sample, repeated to the length asked for. Prints, as × real time: each stage alone on one
+core, the share of everything but the network, the whole command on all cores, cold start to the first word of a
+5-second clip, and peak memory of a short and a long run. Figures are ratios of one run on one machine.
 """
 
 import argparse
@@ -120,34 +120,19 @@ def main() -> None:
         rest = 1 - spent["network"] / total
         print(f"everything but the network: {rest:.1%} of the time")
         first, end, memory = whole(["-m", options.model, str(sound)])
-        print(
-            f"whole command, {len(os.sched_getaffinity(0))} cores: {seconds / end:.0f} × real time, first words after {first:.2f} s, {memory:.0f} MB"
-        )
+        print(f"whole command, {len(os.sched_getaffinity(0))} cores: {seconds / end:.0f} × real time")
+        print(f"first words of it after {first:.2f} s; peak memory {memory:.0f} MB")
         clip = repeated(options.audio, 5, Path(folder) / "clip.wav")
         cold = sorted(whole(["-m", options.model, str(clip)])[0] for _ in range(5))[2]
         print(f"cold start to the first word of a 5 s clip: {cold:.2f} s (median of 5)")
-        short = whole(["-m", options.model, str(repeated(options.audio, 180, Path(folder) / "short.wav"))])[2]
-        result = {
-            "stages_seconds": spent,
-            "seconds": seconds,
-            "rest": rest,
-            "end_to_end": seconds / end,
-            "cold_start_seconds": cold,
-        }
-        print(f"peak memory, 3 minutes: {short:.0f} MB")
-        result["memory_short_mb"] = short
-        if options.long_minutes:
-            _, end, long = whole(
-                [
-                    "-m",
-                    options.model,
-                    str(repeated(options.audio, options.long_minutes * 60, Path(folder) / "long.wav")),
-                ]
-            )
-            print(
-                f"peak memory, {options.long_minutes:.0f} minutes: {long:.0f} MB ({options.long_minutes * 60 / end:.0f} × real time)"
-            )
-            result |= {"memory_long_mb": long, "long_minutes": options.long_minutes}
+        result = {"stages_seconds": spent, "seconds": seconds, "rest": rest, "end_to_end": seconds / end}
+        result["cold_start_seconds"] = cold
+        for minutes in (3.0, options.long_minutes):
+            if minutes:
+                piece = repeated(options.audio, minutes * 60, Path(folder) / "piece.wav")
+                _, end, memory = whole(["-m", options.model, str(piece)])
+                print(f"{minutes:.0f} minutes: peak memory {memory:.0f} MB, {minutes * 60 / end:.0f} × real time")
+                result[f"memory_{minutes:.0f}_minutes_mb"] = memory
     print(f"this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     if options.json:
         options.json.write_text(json.dumps(result, indent=1))
