@@ -19,7 +19,7 @@ def all_words(found):
     return " ".join(cue.text for cue in found).split()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(any_transcript())
 def test_no_cue_overlaps_the_next_or_passes_the_end_of_the_audio(transcript):
     found = cues(transcript, DEFAULT)
@@ -29,7 +29,7 @@ def test_no_cue_overlaps_the_next_or_passes_the_end_of_the_audio(transcript):
         assert 0 <= cue.start_seconds < cue.end_seconds <= max(transcript.duration_seconds, 0.001 * len(found))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(any_transcript())
 def test_lines_keep_their_limits_and_no_word_is_lost(transcript):
     options = SubtitleOptions(max_line_length=20)
@@ -43,7 +43,7 @@ def test_lines_keep_their_limits_and_no_word_is_lost(transcript):
         assert all_words([cue for cue in found if cue.channel == channel]) == said
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(any_transcript(channels=False))
 def test_a_cue_is_short_or_fast_only_where_the_next_follows_or_the_audio_ends(transcript):
     found = cues(transcript, DEFAULT)

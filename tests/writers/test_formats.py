@@ -177,7 +177,7 @@ def test_signs_that_sclite_would_obey_are_replaced():
     assert not re.search(r"[{}/;()<>@]", text)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(any_transcript(texts=st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)))
 def test_textgrids_are_read_back_by_praatio(spoken):
     textgrid = pytest.importorskip("praatio.textgrid")
@@ -214,7 +214,7 @@ def test_json_keeps_whispers_names():
     assert set(data) >= {"duration", "language", "model", "language_model", "options", "processing_seconds"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(any_transcript(texts=st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).map(str.strip).filter(bool)))
 def test_json_read_back_is_the_same_transcript(spoken):
     assert read(writers.render(spoken, "json")) == spoken

@@ -142,13 +142,16 @@ def telephone(samples: Samples, rate: int, low_hz: float, high_hz: float, mu_law
 
 def opus(samples: Samples, rate: int, kilobits: float) -> Samples:
     """There and back through the Opus codec at about so many kilobits a second."""
-    file = io.BytesIO()
-    # libsndfile maps its level 0…1 to 256…6 kbit/s a channel, in a straight line
-    level = min(max(1.0 - (kilobits - 6.0) / 250.0, 0.0), 1.0)
+    file, level = io.BytesIO(), opus_level(kilobits)
     soundfile.write(file, np.clip(samples, -1, 1), rate, format="OGG", subtype="OPUS", compression_level=level)
     file.seek(0)
     back, _ = soundfile.read(file, dtype="float32")
     return _as_long(np.asarray(back, np.float32), len(samples))
+
+
+def opus_level(kilobits: float) -> float:
+    """The compression level 0…1 that libsndfile maps, in a straight line, to 256…6 kbit/s a channel."""
+    return min(max(1.0 - (kilobits - 6.0) / 250.0, 0.0), 1.0)
 
 
 def _as_long(samples: Samples, n: int) -> Samples:

@@ -17,6 +17,7 @@ from ..errors import OptionError
 from ..evaluate import measure, report, terminal, texts
 from ..evaluate.compare import compare
 from ..evaluate.options import EvaluateOptions
+from ..evaluate.page import page
 from ..evaluate.report import Facts, System
 from ..evaluate.score import score
 from ..outputs import write_atomically
@@ -77,7 +78,7 @@ def evaluate(
         raise OptionError("give one of: a manifest or folder; --ref with --hyp; --compare with two evaluations")
     # the report is for people, so a pipe gets it too, without colours
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False)
-    failed = 0
+    failed, sounds = 0, dict[str, str]()
     if compare_files is not None:
         _compare(*compare_files, console)
         return
@@ -87,12 +88,13 @@ def evaluate(
         options = Options(
             model_options, audio_options, runtime_options, window_options, decoding_options, segment_options
         )
-        summary, failed = _measure(manifest, options, evaluate_options)
-    raise typer.Exit(_finish(summary, console, evaluate_options, json_file, report_file) or failed)
+        summary, sounds, failed = _measure(manifest, options, evaluate_options, report_file is not None)
+    raise typer.Exit(_finish(summary, sounds, console, evaluate_options, json_file, report_file) or failed)
 
 
 def _finish(
     summary: dict[str, Any],
+    sounds: dict[str, str],
     console: Console,
     options: EvaluateOptions,
     json_file: Path | None,
@@ -103,14 +105,14 @@ def _finish(
         sys.stdout.write(report.dump(summary))
     else:
         terminal.show(summary, console, options.worst)
-    if json_file is not None and str(json_file) != "-":
-        write_atomically(json_file, report.dump(summary))
+        if json_file is not None:
+            write_atomically(json_file, report.dump(summary))
+    if report_file is not None:
+        write_atomically(report_file, page(summary, sounds, f"Evaluation of {summary['systems'][0]['name']}"))
     rate = summary["systems"][0]["words"]["rate"]
     if options.max_wer is not None and 100 * rate > options.max_wer:
-        print(
-            f"transcribe: word error rate {terminal.percent(rate)} is above --max-wer {options.max_wer:g}",
-            file=sys.stderr,
-        )
+        shown = terminal.percent(rate)
+        print(f"transcribe: the word error rate {shown} is above --max-wer {options.max_wer:g}", file=sys.stderr)
         return 1
     return 0
 
@@ -136,8 +138,10 @@ def _score_texts(
     return report.summarise([system], options.by, None, notes, options.draws, options.seed, options.draw_together)
 
 
-def _measure(path: Path, options: Options, evaluate: EvaluateOptions) -> tuple[dict[str, Any], int]:
-    """A summary of a model on a labelled set, and 1 where some of it could not be read."""
+def _measure(
+    path: Path, options: Options, evaluate: EvaluateOptions, listen: bool
+) -> tuple[dict[str, Any], dict[str, str], int]:
+    """A summary of a model on a labelled set, the worst utterances' sound, and 1 where some could not be read."""
     conditions: list[Degradation | None] = [None, *parse(evaluate.degrade)]
     lines = measure.labelled(path)
     total = sum(line.duration or 0.0 for line in lines) * len(conditions)
@@ -154,6 +158,9 @@ def _measure(path: Path, options: Options, evaluate: EvaluateOptions) -> tuple[d
             robustness.append((name, [(system.name, system.score) for system in found.systems]))
             if how is None:
                 plain = found
+        own = sorted(plain.systems[0].score.utterances, key=lambda u: -u.words.errors)
+        worst = {u.pair.id for u in own[: evaluate.listen] if u.words.errors} if listen else set()
+        sounds = measure.listenable(lines, worst, recogniser)
     notes = [
         f"{len(plain.failures)} utterances could not be read and are left out: {id}: {why}"
         for id, why in plain.failures[:1]
@@ -163,7 +170,7 @@ def _measure(path: Path, options: Options, evaluate: EvaluateOptions) -> tuple[d
     )
     if evaluate.degrade:
         summary["robustness"] = report.robustness(robustness, evaluate.draws, evaluate.seed)
-    return summary, 1 if plain.failures else 0
+    return summary, sounds, 1 if plain.failures else 0
 
 
 def _compare(first: Path, second: Path, console: Console) -> None:

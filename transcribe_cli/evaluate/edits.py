@@ -5,23 +5,26 @@ hits, substitutions, deletions, insertions, or the list of edits. The number of 
 (Levenshtein); of all alignments with that many, one with the most hits is taken, as NIST's weights (4 a substitution,
 3 the others) wish.
 
-Both wishes are one integer cost, E·2³² + S for E errors of which S are substitutions, and a row of the table is a few
-NumPy operations: insertions cost the constant c = 2³², so min over k ≤ j of tmp[k] + (j − k)·c is a running minimum of
-tmp[k] − k·c. Counts need no table at all: with n and m units, D + I = E − S and D − I = n − m. Short pairs are counted
-many at once, a row of each in one operation; what a row holds right of a pair's own end does not reach the end.
+Both wishes are one integer cost, E·2⁴⁰ + S·2²⁰ for E errors of which S are substitutions, and a row of the table is a
+few NumPy operations: insertions cost the constant c = 2⁴⁰, so min over k ≤ j of tmp[k] + (j − k)·c is a running minimum
+of tmp[k] − k·c. Counts need no table at all: with n and m units, D + I = E − S and D − I = n − m. Short pairs are
+counted many at once, a row of each in one operation; what a row holds right of a pair's own end does not reach the end.
+Among alignments that are equal so far, `align` takes one that pairs words of like spelling: its costs are below 2²⁰.
 
 Source: Wagner and Fischer 1974; Hirschberg 1975 for alignments in little memory.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ids = NDArray[np.int64]
 
-ERROR = 1 << 32  # cost of a deletion or insertion; a substitution costs one more
+ERROR = 1 << 40  # cost of a deletion or insertion
+SUBSTITUTION = ERROR + (1 << 20)
 MOST_CELLS = 30_000_000  # of the table kept for an alignment, a byte each; longer sequences are halved first
 
 
@@ -112,7 +115,8 @@ def count_all(pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> list[Coun
 
 
 def _counts(n: int, m: int, cost: int) -> Counts:
-    errors, substitutions = divmod(cost, ERROR)
+    errors, rest = divmod(cost, ERROR)
+    substitutions = rest // (SUBSTITUTION - ERROR)
     deletions = (errors - substitutions + n - m) // 2
     insertions = (errors - substitutions - n + m) // 2
     return Counts(n - substitutions - deletions, substitutions, deletions, insertions)
@@ -125,7 +129,9 @@ def align(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Edit]:
     middle = reference[before : n - after], hypothesis[before : m - after]
     columns = [Edit(unit, unit) for unit in reference[:before]]
     i = j = 0
-    for step in _path(*_ids(*middle)):
+    most = ((SUBSTITUTION - ERROR) - 1) // max(1, min(map(len, middle)))  # all together stay below a substitution
+    spelling = _spelling(middle[0]), _spelling(middle[1])
+    for step in _path(*_ids(*middle), *spelling, min(most, 1000)):
         columns.append(Edit(None if step == 2 else middle[0][i], None if step == 1 else middle[1][j]))
         i, j = i + (step != 2), j + (step != 1)
     return columns + [Edit(unit, unit) for unit in reference[n - after :]]
@@ -173,7 +179,7 @@ def _costs(pairs: Sequence[tuple[Ids, Ids]]) -> Ids:
 def _next(rows: Ids, same: NDArray[np.bool_], slope: Ids) -> Ids:
     """The next row of tables: rows (…, m + 1), same (…, m) whether the reference's unit is the hypothesis's."""
     step: Ids = rows + (ERROR - slope)  # deletion
-    paired = np.where(same, rows[..., :-1], rows[..., :-1] + (ERROR + 1)) - slope[1:]
+    paired = np.where(same, rows[..., :-1], rows[..., :-1] + SUBSTITUTION) - slope[1:]
     np.minimum(step[..., 1:], paired, out=step[..., 1:])
     np.minimum.accumulate(step, axis=-1, out=step)
     step += slope
@@ -189,23 +195,45 @@ def _last_row(a: Ids, b: Ids) -> Ids:
     return row
 
 
-def _path(a: Ids, b: Ids) -> list[int]:
-    """Steps of the best alignment: 0 both advance, 1 deletion (a advances), 2 insertion (b advances)."""
+def _path(a: Ids, b: Ids, a_spelling: Ids, b_spelling: Ids, unlike: int) -> list[int]:
+    """Steps of the best alignment: 0 both advance, 1 deletion (a advances), 2 insertion (b advances).
+
+    unlike: what pairing two words without a common letter costs more than pairing two that are spelled alike.
+    """
     n, m = len(a), len(b)
     if n * m > MOST_CELLS and n > 1:
         half = n // 2
         cut = int(np.argmin(_last_row(a[:half], b) + _last_row(a[half:][::-1], b[::-1])[::-1]))
-        return _path(a[:half], b[:cut]) + _path(a[half:], b[cut:])
+        before = _path(a[:half], b[:cut], a_spelling[:half], b_spelling[:cut], unlike)
+        return before + _path(a[half:], b[cut:], a_spelling[half:], b_spelling[cut:], unlike)
     slope = np.arange(m + 1) * ERROR
     row = slope
     steps = np.full((n + 1, m + 1), 2, np.int8)
+    lengths = np.maximum(b_spelling.sum(axis=1), 1)
     for i, unit in enumerate(a, 1):
-        before, row = row, _next(row, b == unit, slope)
-        steps[i, row == before + ERROR] = 1
-        steps[i, 1:][row[1:] == before[:-1] + np.where(b == unit, 0, ERROR + 1)] = 0
+        own = a_spelling[i - 1]
+        common = np.minimum(b_spelling, own).sum(axis=1) / np.maximum(lengths, own.sum())
+        paired = row[:-1] + np.where(b == unit, 0, SUBSTITUTION + np.rint(unlike * (1 - common)).astype(np.int64))
+        deleted = row + ERROR
+        best = deleted.copy()
+        np.minimum(best[1:], paired, out=best[1:])
+        row = np.minimum.accumulate(best - slope) + slope
+        steps[i, row == deleted] = 1
+        steps[i, 1:][row[1:] == paired] = 0
     i, j, path = n, m, []
     while i or j:
         step = int(steps[i, j])
         path.append(step)
         i, j = i - (step != 2), j - (step != 1)
     return path[::-1]
+
+
+def _spelling(words: Sequence[str]) -> Ids:
+    """How often each letter and pair of letters is in each word, in 64 baskets: (len(words), 64)."""
+    found = np.zeros((len(words), 64), np.int64)
+    for row, word in zip(found, words, strict=True):
+        codes = [ord(character) for character in f" {word} "]
+        for left, right in pairwise(codes):
+            row[right % 32] += 1
+            row[32 + (left * 31 + right) % 32] += 1
+    return found

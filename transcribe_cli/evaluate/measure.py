@@ -4,21 +4,24 @@ What comes in are manifest lines with texts, what goes out Systems ready for a r
 once an utterance; every system reads the same ones.
 """
 
+import base64
+import io
 import resource
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from .. import audio, decoding, emission
 from ..alphabet import Alphabet
-from ..audio.degrade import Degradation, degrade
+from ..audio.degrade import Degradation, degrade, opus_level
 from ..audio.inputs import find_inputs
 from ..audio.manifest import ManifestLine, by_recording, is_manifest, read_manifest
 from ..ctc.forward_backward import loss
@@ -152,6 +155,17 @@ def rows(sound: Array, recogniser: Recogniser) -> Array:
     n_tokens = len(recogniser.bundle.card.alphabet)
     found = emission.rows(iter([sound]), recogniser.network, recogniser.options.windows)
     return np.concatenate([np.zeros((0, n_tokens), np.float32), *found])
+
+
+def listenable(lines: Sequence[ManifestLine], ids: Collection[str], recogniser: Recogniser) -> dict[str, str]:
+    """Data URIs of utterances' sound as Opus at 24 kbit/s, by id; what cannot be read is left out."""
+    rate, found = recogniser.bundle.card.sample_rate, {}
+    for line, sound in sounds([line for line in lines if line_id(line) in ids], recogniser):
+        if not isinstance(sound, TranscribeError):
+            file = io.BytesIO()
+            soundfile.write(file, sound, rate, format="OGG", subtype="OPUS", compression_level=opus_level(24.0))
+            found[line_id(line)] = "data:audio/ogg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return found
 
 
 def signal_to_noise(sound: Array, rate: int) -> float | None:

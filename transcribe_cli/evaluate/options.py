@@ -25,6 +25,7 @@ class EvaluateOptions:
         "measure again with noise:20,10,5 (dB), telephone, reverb:0.6 (s) or opus:12 (kbit/s) (may be repeated)",
         metavar="KIND",
     )
+    listen: int = option(20, "worst utterances whose sound goes into the page of --report", minimum=0, maximum=10_000)
     max_wer: float | None = option(
         None, "exit with 1 when the word error rate, in per cent, is above this", minimum=0, metavar="PERCENT"
     )

@@ -11,8 +11,14 @@ from .compare import Comparison
 
 
 def percent(rate: float | None) -> str:
-    """0.123 → "12.3 %"; an infinite rate (words where none were expected) → "∞"."""
-    return "∞" if rate is None or rate == float("inf") else f"{100 * rate:.1f} %"
+    """0.123 → "12.3 %"; an infinite rate (words where none were expected) → "∞"; an unknown one → "–"."""
+    return "–" if rate is None else "∞" if rate == float("inf") else f"{100 * rate:.1f} %"
+
+
+def group_rate(system: Mapping[str, Any], name: str, value: str) -> float | None:
+    """A group's word error rate in a system; None where the system has no such group."""
+    own = system["groups"].get(name, {}).get(value)
+    return None if own is None else own["words"]["rate"]
 
 
 def show(summary: Mapping[str, Any], console: Console, worst: int = 5, details: bool = True) -> None:
@@ -117,7 +123,7 @@ def _groups(name: str, groups: Mapping[str, Any], systems: Sequence[Mapping[str,
             value.split(": ", 1)[-1],
             str(own["sentences"]["reference"]),
             str(own["words"]["reference"]),
-            *(percent(system["groups"][name][value]["words"]["rate"]) for system in systems),
+            *(percent(group_rate(system, name, value)) for system in systems),
             "–".join(percent(rate).removesuffix(" %") for rate in own["words"]["interval"]),
         )
     return table

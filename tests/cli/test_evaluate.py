@@ -1,0 +1,136 @@
+"""The evaluate command with a model whose letters are tones."""
+
+import json
+
+import pytest
+import soundfile
+import toy_model
+
+from transcribe_cli.cli import run
+
+TEXTS = ["bad cab", "a head", "face bag", "had a cage"]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    toy_model.write_bundle(tmp_path / "models" / "toy")
+    monkeypatch.setenv("TRANSCRIBE_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("TRANSCRIBE_MODEL", "toy")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    lines = []
+    for k, text in enumerate(TEXTS):
+        soundfile.write(tmp_path / f"{k}.wav", toy_model.sound(text), 16000)
+        wanted = text if k else "bad cab egg"  # one word is not said
+        lines.append(json.dumps({"audio": f"{k}.wav", "text": wanted, "id": f"u{k}", "speaker": f"s{k % 2}"}))
+    (tmp_path / "talks").mkdir()
+    soundfile.write(tmp_path / "talks" / "without.wav", toy_model.sound("cab"), 16000)
+    (tmp_path / "set.jsonl").write_text("\n".join(lines))
+    return tmp_path
+
+
+def figures(capsys, *arguments):
+    assert run(["evaluate", *arguments, "--json", "-"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_model_is_measured_over_a_manifest(home, capsys):
+    found = figures(capsys, "set.jsonl", "--by", "speaker", "--seed", "3")
+    own, greedy = found["systems"]
+    assert own["words"]["reference"] == 10
+    assert (own["words"]["deletions"], own["words"]["errors"]) == (1, 1)
+    assert greedy["name"] == "toy 1, greedy"
+    assert own["deletions"] == [["egg", 1]]
+    assert set(own["groups"]["speaker"]) == {"s0", "s1"}
+    wrong = next(u for u in own["utterances"] if u["id"] == "u0")
+    assert wrong["loss"] > wrong["hypothesis_loss"] > 0
+    assert own["search"] == {"wrong": 1, "search_errors": 0, "model_errors": 1}
+    assert found["speed"]["times_real_time"] > 0
+    assert sum(found["speed"]["shares"].values()) == pytest.approx(1)
+
+
+def test_two_runs_give_the_same_figures(home, capsys):
+    first, second = (figures(capsys, "set.jsonl", "--degrade", "noise:10") for _ in range(2))
+    del first["speed"], second["speed"]
+    assert first == second
+
+
+def test_degraded_sound_is_measured_beside_the_clean(home, capsys):
+    found = figures(capsys, "set.jsonl", "--degrade", "noise:30,-20", "--degrade", "telephone")
+    rows = {row["condition"]: row["systems"][0]["words"]["rate"] for row in found["robustness"]}
+    assert list(rows) == ["as it is", "noise 30 dB", "noise -20 dB", "telephone"]
+    assert rows["as it is"] == 0.1
+    assert rows["noise -20 dB"] > 0.1
+
+
+def test_a_folder_with_texts_beside_its_recordings_is_taken(home, capsys):
+    soundfile.write(home / "talks" / "one.wav", toy_model.sound("bad"), 16000)
+    (home / "talks" / "one.txt").write_text("bad\n")
+    found = figures(capsys, "talks")
+    assert [u["id"] for u in found["systems"][0]["utterances"]] == ["one.wav"]
+
+
+def test_the_page_has_the_sound_of_the_wrong_utterance(home, capsys):
+    assert run(["evaluate", "set.jsonl", "--report", "out.html"]) == 0
+    text = (home / "out.html").read_text()
+    assert text.count("<audio") == 1
+    assert "data:audio/ogg;base64,T2dnUw" in text  # "OggS"
+
+
+def test_an_unreadable_recording_is_left_out_and_said(home, capsys):
+    (home / "1.wav").write_bytes(b"RIFF nothing")
+    assert run(["evaluate", "set.jsonl"]) == 1
+    out = capsys.readouterr().out
+    assert "3 utterances, normaliser basic" in out
+    assert "1 utterances could not be read" in out
+
+
+def test_exit_code_tells_whether_the_limit_is_kept(home, capsys):
+    (home / "ref.txt").write_text("a b c d\n")
+    (home / "hyp.txt").write_text("a b c\n")
+    texts = ["evaluate", "--ref", "ref.txt", "--hyp", "hyp.txt", "--max-wer"]
+    assert run([*texts, "25"]) == 0
+    assert run([*texts, "24.9"]) == 1
+    assert "25.0 % is above --max-wer 24.9" in capsys.readouterr().err
+
+
+def test_two_evaluations_are_compared(home, capsys):
+    (home / "ref.txt").write_text("a b c d\ne f\n" * 20)
+    (home / "one.txt").write_text("a b c\ne f\n" * 20)
+    (home / "two.txt").write_text("a b c d\ne f\n" * 20)
+    for name in ("one", "two"):
+        assert run(["evaluate", "--ref", "ref.txt", "--hyp", f"{name}.txt", "--json", f"{name}.json"]) == 0
+    capsys.readouterr()
+    assert run(["evaluate", "--compare", "one.json", "two.json"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "+16.67 points" in out
+    assert ": different at the 5 % level" in out
+
+
+def test_one_file_may_hold_references_and_hypotheses(home, capsys):
+    (home / "both.jsonl").write_text('{"id": "1", "text": "a b", "pred_text": "a c"}')
+    found = figures(capsys, "--hyp", "both.jsonl")
+    assert found["systems"][0]["substitutions"] == [["b", "c", 1]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "Usage"),
+        (["set.jsonl", "--ref", "x"], "give one of"),
+        (["--ref", "set.jsonl"], "--hyp"),
+        (["gone.jsonl"], "gone.jsonl"),
+        (["0.wav"], "neither a manifest"),
+        (["talks"], "nothing to evaluate"),
+        (["set.jsonl", "--degrade", "rain"], "noise"),
+        (["set.jsonl", "--normalizer", "best"], "whisper-english"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_in_one_line(home, arguments, complaint, capsys):
+    code = run(["evaluate", *arguments])
+    said = capsys.readouterr()
+    assert complaint in said.out + said.err
+    assert "Traceback" not in said.err
+    if arguments:
+        assert code == 2
+        assert said.err.count("\n") == 1
