@@ -55,9 +55,10 @@ class Entry:
 
 def fingerprint(options: RunOptions) -> dict[str, Any]:
     """What a cached frame depends on, beside the recordings."""
+    name, layers = options.network.encoder, options.network.encoder_layers
     return {
         "format": 1,
-        "encoder": options.network.encoder,
+        "encoder": f"{name}, {layers} layers" if layers else name,
         "max_seconds": options.data.max_seconds,
         "shard": options.data.shard,
         "seed": options.data.seed,
@@ -105,16 +106,20 @@ class Reader:
             mono = samples.mean(axis=1)
             self._samples = mono if rate == RATE else np.asarray(soxr.resample(mono, rate, RATE), np.float32)
             self._path = utterance.audio
-        start = round(utterance.start_seconds * RATE)
-        length = utterance.duration_seconds
-        stop = len(self._samples) if length is None else start + round(length * RATE)
-        cut = self._samples[start:stop]
-        # Opus files end some samples early; more than a tenth of a second missing is a wrong manifest
-        if len(cut) < 400 or (length is not None and len(cut) < (length - 0.1) * RATE):
-            raise TrainingError(f"{utterance.name}: its audio ends before its {length} s do")
-        if not np.isfinite(cut).all():
-            raise TrainingError(f"{utterance.name}: its audio holds samples that are not numbers")
-        return cut
+        return cut(self._samples, utterance)
+
+
+def cut(samples: npt.NDArray[np.float32], utterance: Utterance) -> npt.NDArray[np.float32]:
+    """An utterance's samples out of its file's. Raises TrainingError when they end too early or are no numbers."""
+    start = round(utterance.start_seconds * RATE)
+    length = utterance.duration_seconds
+    part = samples[start : None if length is None else start + round(length * RATE)]
+    # Opus files end some samples early; more than a tenth of a second missing is a wrong manifest
+    if len(part) < 400 or (length is not None and len(part) < (length - 0.1) * RATE):
+        raise TrainingError(f"{utterance.name}: its audio ends before its {length} s do")
+    if not np.isfinite(part).all():
+        raise TrainingError(f"{utterance.name}: its audio holds samples that are not numbers")
+    return part
 
 
 def shard_names(sets: tuple[DataSet, ...], size: int) -> Iterator[tuple[str, str, list[Utterance]]]:
@@ -134,7 +139,9 @@ def fill(options: RunOptions, folder: Path, worker: tuple[int, int] = (0, 1)) ->
     Raises TrainingError on options that do not fit the folder, OutputError when the disk is full.
     """
     check_fingerprint(folder, options)
-    network = encoders.load(options.network.encoder, Path(options.network.encoder_file))
+    if options.network.encoder not in encoders.FACTS or options.network.encoder_rate or options.network.mixture:
+        raise TrainingError("only the last layer of a frozen pretrained encoder can be cached: leave data.cache empty")
+    network = encoders.load(options.network.encoder, Path(options.network.encoder_file), options.network.encoder_layers)
     recipe = recipe_of(options.network.encoder)
     me, of = worker
     work = sorted(shard_names(options.data.dev + options.data.train, options.data.shard), key=lambda w: _order(w[0]))
@@ -178,7 +185,7 @@ def _fill_shard(
     hidden = encode([x for _, x, _, _ in prepared], network, recipe)
     rows, at = [], 0
     for (utterance, _, seconds, done), h in zip(prepared, hidden, strict=True):
-        row = {"offset": at, "frames": len(h), "text": utterance.text, "seconds": round(seconds, 4)}
+        row: dict[str, Any] = {"offset": at, "frames": len(h), "text": utterance.text, "seconds": round(seconds, 4)}
         row |= {"speaker": utterance.speaker, "source": utterance.source, "id": utterance.name}
         rows.append(row | {"variant": variant, "augmented": {k: round(v, 3) for k, v in done.items()}})
         at += len(h)
@@ -202,10 +209,11 @@ def vary(
     variant: str,
     options: RunOptions,
     voices: list[npt.NDArray[np.float32]],
+    salt: int = 0,
 ) -> tuple[npt.NDArray[np.float32], dict[str, float]]:
-    """The named variant of an utterance; it depends on seed, variant, and the utterance's file and place alone."""
+    """The named variant of an utterance; it depends on seed, salt, variant, and the utterance's file and place."""
     key = f"{variant}/{utterance.audio.name}/{utterance.start_seconds}".encode()
-    rng = np.random.default_rng([options.data.seed, zlib.crc32(key)])
+    rng = np.random.default_rng([options.data.seed, zlib.crc32(key)] + ([salt] if salt else []))
     if variant == "clean" or (variant == "either" and rng.random() < 0.5):
         return samples, {}
     return augment(samples, RATE, options.augment, rng, voices)

@@ -207,8 +207,8 @@ def build(name: str) -> Encoder:
     return kind(facts.dimension, facts.layers, facts.heads)
 
 
-def load(name: str, path: Path) -> Encoder:
-    """The encoder with its pretrained weights, in evaluation mode.
+def load(name: str, path: Path, layers: int = 0) -> Encoder:
+    """The encoder with its pretrained weights, in evaluation mode; layers: blocks to keep, 0 for all.
 
     Raises TrainingError when the file is missing or holds other weights.
     """
@@ -229,4 +229,6 @@ def load(name: str, path: Path) -> Encoder:
         ) from error
     except (OSError, ValueError, RuntimeError) as error:
         raise TrainingError(f"{path} does not hold the weights of {name}: {str(error).splitlines()[0]}") from error
+    if layers:
+        encoder.blocks = encoder.blocks[:layers]
     return encoder.eval()

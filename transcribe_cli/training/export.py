@@ -1,7 +1,8 @@
 """A checkpoint and its encoder → a bundle: one ONNX graph from log-mel frames to log-probabilities, and its card.
 
-The graph: "mel" (batch, 80, frames) float32, "lengths" (batch,) int64 valid frames → "log_probs" (batch, rows, tokens).
-What PyTorch and ONNX Runtime say is compared on several lengths and a ragged batch, and a graph that differs is refused.
+The graph: "mel" (batch, 80, frames) float32, "lengths" (batch,) int64 valid frames → "log_probs" (batch, rows,
+tokens). What PyTorch and ONNX Runtime say is compared on several lengths and a ragged batch, and a graph that differs
+is refused.
 """
 
 import hashlib
@@ -22,31 +23,18 @@ import torch
 from torch import Tensor, nn
 
 from ..alphabet import Alphabet
-from ..bundle.card import FORMAT
+from ..bundle.card import FORMAT, Card, parse
 from ..ctc.collapse import greedy
-from ..errors import OutputError, TrainingError
+from ..errors import ModelError, OutputError, TrainingError
 from ..features import FeatureRecipe, finish, frames
 from . import cache, checkpoint, manifest, measure
 from . import encoder as encoders
-from .loop import CHARACTERS
-from .network import Head, frame_seconds
+from .network import Recogniser, facts, frame_seconds, untrained
 from .options import RunOptions, from_dict
+from .units import CHARACTERS
 
 TOLERANCE = 1e-4  # between PyTorch and ONNX Runtime, in log-probability
 OPSET = 17
-
-
-class Recogniser(nn.Module):
-    """Encoder and head as one: (input, lengths) → log_probs."""
-
-    def __init__(self, encoder: encoders.Encoder, head: Head) -> None:
-        super().__init__()
-        self.encoder, self.head = encoder, head
-
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        hidden, frames = self.encoder(inputs, lengths)
-        log_probs: Tensor = self.head(hidden, frames)[0]
-        return log_probs
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +46,21 @@ class Difference:
     rows: int
 
 
-def restore(paths: Sequence[Path]) -> tuple[Recogniser, RunOptions]:
-    """The recogniser of one checkpoint, or of the mean of several.
+class Exported(nn.Module):
+    """The graph that is exported: (input, lengths) → log_probs."""
+
+    def __init__(self, network: Recogniser) -> None:
+        super().__init__()
+        self.encoder, self.head, self.network = network.encoder, network.head, [network]
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        hidden, frames = self.network[0].encode(inputs, lengths)
+        log_probs: Tensor = self.head(hidden, frames)[0]
+        return log_probs
+
+
+def restore(paths: Sequence[Path]) -> tuple[Recogniser, RunOptions, Alphabet]:
+    """The recogniser of one checkpoint, or of the mean of several, with its options and alphabet.
 
     Raises TrainingError when they do not fit together.
     """
@@ -68,11 +69,27 @@ def restore(paths: Sequence[Path]) -> tuple[Recogniser, RunOptions]:
     others = [from_dict(state["options"], str(path)) for state, path in zip(states, paths, strict=True)]
     if any(other.network != options.network for other in others):
         raise TrainingError(f"{', '.join(map(str, paths))}: checkpoints of different networks cannot be averaged")
-    head = Head(encoders.FACTS[options.network.encoder].dimension, len(CHARACTERS), options.network)
     weights = {key: torch.stack([s["model"][key].float() for s in states]).mean(0) for key in states[0]["model"]}
-    head.load_state_dict(weights)
-    encoder = encoders.load(options.network.encoder, Path(options.network.encoder_file))
-    return Recogniser(encoder, head).eval(), options
+    tokens = states[0].get("tokens", list(CHARACTERS.tokens))
+    alphabet = Alphabet(tuple(tokens), boundary=states[0].get("boundary", " "))
+    network = untrained(options.network, len(alphabet))
+    weights = {key: value for key, value in weights.items() if "auxiliary" not in key}
+    shape = options.network
+    if not any(key.startswith("head.") for key in weights):  # trained over a cache: the encoder is as it was
+        path = Path(shape.encoder_file)
+        network.encoder.load_state_dict(encoders.load(shape.encoder, path, shape.encoder_layers).state_dict())
+        network.head.load_state_dict(weights)
+    else:
+        network.load_state_dict(weights)
+    return network.eval(), options, alphabet
+
+
+def load_bundle(folder: Path) -> Card:
+    """The card of a bundle's folder. Raises ModelError."""
+    try:
+        return parse((folder / "card.json").read_text(encoding="utf-8"), str(folder))
+    except OSError as error:
+        raise ModelError(f"{folder}: no card.json to be read there; name a model's folder") from error
 
 
 def to_onnx(network: Recogniser, path: Path) -> None:
@@ -81,7 +98,7 @@ def to_onnx(network: Recogniser, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's notes on tracing; what it traced is compared below
         torch.onnx.export(
-            network,
+            Exported(network).eval(),
             (mel, lengths),
             str(path),
             input_names=["mel", "lengths"],
@@ -118,7 +135,7 @@ def compare(network: Recogniser, model: Path | bytes, seed: int = 0) -> Differen
     for i, one in enumerate(singles):
         length = torch.tensor([sizes[i]])
         with torch.inference_mode():
-            wanted = network(torch.from_numpy(one), length)[0].numpy()
+            wanted = network(torch.from_numpy(one), length)[0][0].numpy()
         alone = run.run(None, {"mel": one, "lengths": length.numpy()})[0][0]
         for found in (alone, batch[i, : len(wanted)]):
             largest = max(largest, float(np.abs(found - wanted).max()))
@@ -132,19 +149,27 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = model.graph
     for one in list(graph.initializer):
         array = onnx.numpy_helper.to_array(one)
-        if array.dtype != np.float32 or array.size < 4096:
-            continue
-        stored = onnx.numpy_helper.from_array(array.astype(np.float16), one.name + "_half")
-        graph.initializer.remove(one)
-        graph.initializer.append(stored)
-        cast = onnx.helper.make_node("Cast", [stored.name], [one.name], to=onnx.TensorProto.FLOAT)
-        graph.node.insert(0, cast)
+        if array.dtype == np.float32 and array.size >= 4096:
+            graph.initializer.remove(one)
+            _store_half(graph, one.name, array)
+    for node in list(graph.node):
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            array = onnx.numpy_helper.to_array(node.attribute[0].t)
+            if array.dtype == np.float32 and array.size >= 4096:
+                graph.node.remove(node)
+                _store_half(graph, node.output[0], array)
     return model
+
+
+def _store_half(graph: onnx.GraphProto, name: str, array: npt.NDArray[np.float32]) -> None:
+    stored = onnx.numpy_helper.from_array(array.astype(np.float16), name + "_half")
+    graph.initializer.append(stored)
+    graph.node.insert(0, onnx.helper.make_node("Cast", [stored.name], [name], to=onnx.TensorProto.FLOAT))
 
 
 def quantise(model: Path, out: Path, keep_float: Sequence[str] = ()) -> None:
     """Dynamic int8, a scale an output channel; nodes whose name contains one of `keep_float` stay as they are."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # type: ignore[import-untyped]
 
     names = [node.name for node in onnx.load(model).graph.node]
     quantize_dynamic(
@@ -160,8 +185,8 @@ def quantise(model: Path, out: Path, keep_float: Sequence[str] = ()) -> None:
 
 def card(options: RunOptions, alphabet: Alphabet, version: str, extra: dict[str, Any]) -> dict[str, Any]:
     """The card of a model trained with these options, without checksums."""
-    facts = encoders.FACTS[options.network.encoder]
-    limit = None if facts.max_seconds is None else round(facts.max_seconds * 100)
+    longest = facts(options.network).max_seconds
+    limit = None if longest is None else round(longest * 100)
     return {
         "format": FORMAT,
         "name": options.name,
@@ -205,7 +230,7 @@ def export(
 
     Raises TrainingError when the float32 graph differs from PyTorch by more than the tolerance.
     """
-    network, options = restore(paths)
+    network, options, alphabet = restore(paths)
     folder.mkdir(parents=True, exist_ok=True)
     plain = folder / "float32.onnx.part"
     try:
@@ -220,10 +245,10 @@ def export(
             small.unlink()
         else:
             model = onnx.load(plain)
-        if weights == "float16":
+        if weights != "float32":
             model = halve(model)
         difference = compare(network, model.SerializeToString())
-        data = card(options, CHARACTERS, version, {"weights": weights, **(extra or {})})
+        data = card(options, alphabet, version, {"weights": weights, **(extra or {})})
         write(model, data, folder)
     finally:
         plain.unlink(missing_ok=True)
@@ -239,8 +264,8 @@ def run(model: onnxruntime.InferenceSession, mel: npt.NDArray[np.float32]) -> np
 
 def measure_bundle(folder: Path, path: Path, limit: int = 0) -> list[str]:
     """Greedy error rates a source of a bundle on a manifest, and its network's speed on one core, as lines of text."""
-    model, data = session(folder / "model.onnx"), json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    recipe = FeatureRecipe.from_dict(data["features"])
+    bundle = load_bundle(folder)
+    model, recipe, alphabet = session(folder / bundle.graph), bundle.features, bundle.alphabet
     reader, heard, seconds, spent = cache.Reader(), [], 0.0, 0.0
     utterances = manifest.read(path)
     if limit:
@@ -254,10 +279,11 @@ def measure_bundle(folder: Path, path: Path, limit: int = 0) -> list[str]:
         log_probs = run(model, mel)
         spent += time.perf_counter() - began
         seconds += len(samples) / recipe.sample_rate
-        text = CHARACTERS.decode(greedy(log_probs, CHARACTERS.blank))
+        text = alphabet.decode(greedy(log_probs, alphabet.blank))
         heard.append(measure.Heard(utterance.source, utterance.text, text, 0.0))
     lines = [
-        f"{score.source:16s} {score.utterances:5d} utterances  CER {100 * score.cer:5.2f} %  WER {100 * score.wer:5.2f} %"
+        f"{score.source:16s} {score.utterances:5d} utterances  "
+        f"CER {100 * score.cer:5.2f} %  WER {100 * score.wer:5.2f} %"
         for score in measure.score(heard)
     ]
     return [*lines, f"network: {seconds / max(spent, 1e-9):.0f} x real time on one core"]

@@ -1,4 +1,4 @@
-"""The training loop: cached encoder frames in, checkpoints and a table of epochs out. One function, read from the top.
+"""The training loop: utterances in, checkpoints and a table of epochs out. One function, read from the top.
 
 `train` goes on from `last.pt` of its folder when there is one, exactly where it was: weights, optimiser, random states,
 the epoch's order and the place in it. A cache that grows meanwhile is looked at again at the start of each epoch.
@@ -17,80 +17,96 @@ import torch
 from torch import Tensor, nn
 
 from ..alphabet import Alphabet
-from ..errors import TrainingError
-from . import batches, cache, checkpoint, measure, together
-from .encoder import FACTS
-from .network import Head
+from ..errors import DeviceError, OptionError, TrainingError, TranscribeError
+from ..features import FeatureRecipe
+from . import batches, cache, checkpoint, manifest, measure, plot, together, units
+from . import encoder as encoders
+from .data import Cached, Live, Source
+from .network import Head, Recogniser, facts, untrained
 from .options import LoopOptions, RunOptions, from_dict, to_dict
 
-CHARACTERS = Alphabet(("<blank>", " ", "'", *"abcdefghijklmnopqrstuvwxyz"))
 COLUMNS = ("epoch", "hours", "source", "training_loss", "validation_loss", "cer", "wer", "rate", "hours_per_second")
 
 
-def train(options: RunOptions, folder: Path, say: Callable[[str], None]) -> list[dict[str, Any]]:
+def train(
+    options: RunOptions, folder: Path, say: Callable[[str], None], start: dict[str, Tensor] | None = None
+) -> list[dict[str, Any]]:
     """Trains until the schedule ends and returns the epoch table, which also stands in `folder`/epochs.csv.
 
-    Under torchrun every process takes its part of each step's batches. Raises TrainingError when there is nothing to
-    learn from, or the loss stops being a number again and again.
+    start: weights to begin with (of an exported bundle), taken where name and shape fit. Under torchrun every process
+    takes its part of each step's batches. Raises TrainingError when there is nothing to learn from, or the loss stops
+    being a number again and again.
     """
-    loop, alphabet = options.loop, CHARACTERS
+    loop = options.loop
     team = together.join()
     say = say if team.first else _nothing
+    device = choose_device(loop.device)
     torch.set_num_threads(loop.threads)
-    torch.manual_seed(loop.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    frames, store = cache.Frames(), Path(options.data.cache)
-    network = Head(FACTS[options.network.encoder].dimension, len(alphabet), options.network)
-    optimiser = torch.optim.AdamW(groups(network, loop), lr=loop.rate, betas=(0.9, 0.98))
-    criterion = nn.CTCLoss(blank=alphabet.blank, reduction="none", zero_infinity=True)
+    last = folder / "last.pt"
+    state = checkpoint.load(last) if last.exists() else {}
+    if state:
+        _same_network(from_dict(state["options"], str(last)), options, last)
+    speller, auxiliary = spellers(options, state)
+    torch.manual_seed(loop.seed)
+    source, network = assemble(options, len(speller.alphabet), len(auxiliary.alphabet) if auxiliary else 0)
+    if start and not state:
+        say(f"starting from {begin_with(network, start)} tensors of the given bundle")
+    network.to(device)
+    teacher = Teacher(Path(loop.teacher), speller.alphabet) if loop.teacher and isinstance(source, Live) else None
+    optimiser = torch.optim.AdamW(groups(network, options), lr=loop.rate, betas=(0.9, 0.98))
+    criterion = nn.CTCLoss(blank=0, reduction="none", zero_infinity=True)
 
-    dev_sets, _ = cache.read(store, options.data.dev, options.data.shard)
-    dev = [entry for one in dev_sets for entry in one]
+    dev_sets, _ = source.entries(options.data.dev, set(source.names(options.data.dev)))
+    dev = [entry for one in dev_sets for entry in one if speller.can(entry.text)]
     epoch, step, at, seconds_seen, minutes, rate = 0, 0, 0, 0.0, 0.0, loop.rate
     seen: dict[str, int] = {}  # how often each utterance was taken, by its key
     table: list[dict[str, Any]] = []
-    shards: list[str] = []  # what the running epoch was drawn from
+    ready: list[str] = []  # what the running epoch was drawn from
     sums = {"loss": 0.0, "letters": 0.0, "infinite": 0.0, "skipped": 0.0, "seconds": 0.0, "minutes": 0.0}
-    last = folder / "last.pt"
-    if last.exists():
-        state = checkpoint.load(last)
-        _same_network(from_dict(state["options"], str(last)), options, last)
+    if state:
         network.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         epoch, step, at, seconds_seen, minutes = (
             state[key] for key in ("epoch", "step", "at", "seconds_seen", "minutes")
         )
-        seen, table, shards, sums = state["seen"], state["table"], state["shards"], state["sums"]
+        seen, table, ready, sums = state["seen"], state["table"], state["shards"], state["sums"]
         say(f"going on from step {step}, epoch {epoch + 1}, {seconds_seen / 3600:.1f} h of speech")
 
     def keep(path: Path) -> None:
-        state = {"options": to_dict(options), "model": network.state_dict(), "optimiser": optimiser.state_dict()}
-        state |= {"epoch": epoch, "step": step, "at": at, "seen": seen, "table": table, "shards": shards, "sums": sums}
+        state: dict[str, Any] = {"options": to_dict(options), "model": network.state_dict(), "optimiser": optimiser.state_dict()}
+        state |= {"tokens": list(speller.alphabet.tokens), "boundary": speller.alphabet.boundary}
+        state |= {"auxiliary": list(auxiliary.alphabet.tokens) if auxiliary else []}
+        state |= {"epoch": epoch, "step": step, "at": at, "seen": seen, "table": table, "shards": ready, "sums": sums}
         state |= {"seconds_seen": seconds_seen, "minutes": minutes}
         if team.first:
             checkpoint.save(state, path)
 
-    ended = False
-    while not ended and (loop.minutes > 0 or epoch < loop.epochs):
+    ended = bool(table) and epoch >= loop.epochs and not loop.minutes
+    while not ended:
         # the epoch's utterances and their order depend on the seed, the epoch, the cache and what was seen before
         # alone; one process looks at the cache, which may be growing; a resumed epoch has the shards it began with
-        present = shards if at else cache.cached(store, options.data.train, options.data.shard)
-        shards = together.agreed(present, team)
-        sets, missing = cache.read(store, options.data.train, options.data.shard, set(shards))
-        sets = [[entry for entry in one if trainable(entry, alphabet, options)] for one in sets]
+        ready = together.agreed(ready if at else source.names(options.data.train), team)
+        sets, missing = source.entries(options.data.train, set(ready))
+        fitting = [[entry for entry in one if fits(entry, speller, options)] for one in sets]
         rng = np.random.default_rng([loop.seed, epoch])
-        chosen = batches.draw(sets, [one.share for one in options.data.train], loop.epoch_hours, seen, rng)
+        chosen = batches.draw(fitting, [one.share for one in options.data.train], loop.epoch_hours, seen, rng)
         order = batches.pack([entry.seconds for entry in chosen], loop.batch_seconds, rng)
+        if loop.sorted_first and epoch == 0:
+            order = batches.pack([entry.seconds for entry in chosen], loop.batch_seconds)
         steps = len(order) // team.size
         if not steps:
-            raise TrainingError(f"{store}: too little is cached yet; run `transcribe prepare` with --cache first")
+            raise TrainingError("there is too little to train on: check data.train, and that data.cache is filled")
         if not at:
-            hours = " + ".join(f"{sum(entry.seconds for entry in one) / 3600:.1f}" for one in sets)
+            hours = [sum(entry.seconds for entry in one) / 3600 for one in [chosen, *fitting]]
             say(
-                f"epoch {epoch + 1}: {sum(entry.seconds for entry in chosen) / 3600:.2f} h in {steps} steps, of {hours} h"
+                f"epoch {epoch + 1}: {hours[0]:.2f} h in {steps} steps, "
+                f"of {' + '.join(f'{h:.1f}' for h in hours[1:])} h"
             )
             if missing:
                 say(f"  {missing} shards are not cached yet")
+            if unfit := sum(map(len, sets)) - sum(map(len, fitting)):
+                say(f"  {unfit} utterances are left out: empty text, foreign letters, or more labels than output rows")
 
         network.train()
         saved, before = time.monotonic(), dict(seen)
@@ -107,24 +123,32 @@ def train(options: RunOptions, folder: Path, say: Callable[[str], None]) -> list
             torch.manual_seed(loop.seed * 1_000_003 + step * team.size + team.rank)
             everyone = [chosen[i] for part in order[at * team.size : (at + 1) * team.size] for i in part]
             mine = [chosen[i] for i in order[at * team.size + team.rank]]
-            hidden, lengths, targets, target_lengths = collate(mine, frames, alphabet)
-            mask(hidden, lengths, loop, np.random.default_rng([loop.seed, step, team.rank]))
-            log_probs, rows = network(hidden, lengths)
-            losses = criterion(log_probs.transpose(0, 1), targets, rows, target_lengths)
+            inputs, lengths, mine = collate(mine, source, step, say)
+            mask(inputs, lengths, loop, source.frames_per_second, np.random.default_rng([loop.seed, step, team.rank]))
+            with torch.autocast(device.type, torch.bfloat16, enabled=loop.bfloat16):
+                log_probs, middle, rows = network.both(transposed(inputs, source).to(device), lengths.to(device))
+            losses, letters = ctc(criterion, log_probs, rows, mine, speller)
+            loss = losses.sum()
+            if auxiliary and middle is not None:
+                second = ctc(criterion, middle, rows, mine, auxiliary)[0].sum()
+                loss = (1 - loop.auxiliary_weight) * loss + loop.auxiliary_weight * second
+            if teacher is not None:
+                lesson = teacher.loss(inputs, lengths, log_probs, rows)
+                loss = (1 - loop.teacher_weight) * loss + loop.teacher_weight * lesson
             optimiser.zero_grad()
-            losses.sum().backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             # zero_infinity has turned infinite losses to nothing; they are counted
-            mine_sums = [float(losses.detach().sum()), float(target_lengths.sum()), float((losses == 0).sum())]
-            total_loss, letters, infinite = together.sum_gradients(network, mine_sums, team)
+            mine_sums = [float(losses.detach().sum()), float(letters), float((losses == 0).sum())]
+            total_loss, total_letters, infinite = together.sum_gradients(network, mine_sums, team)
             for parameter in network.parameters():
                 if parameter.grad is not None:
-                    parameter.grad /= letters
+                    parameter.grad /= max(total_letters, 1.0)
             norm = nn.utils.clip_grad_norm_(network.parameters(), loop.clip or math.inf)
             if torch.isfinite(norm):
                 optimiser.step()
             else:
                 sums["skipped"] += 1
-                say(f"  step {step}: the loss is not a number, the step is left out (first of it: {mine[0].id})")
+                say(f"  step {step}: the loss is not a number, the step is left out (first of it: {everyone[0].id})")
                 if sums["skipped"] > 20:
                     raise TrainingError("more than 20 steps without a finite loss: lower loop.rate or loop.clip")
             speech = sum(entry.seconds for entry in everyone)
@@ -134,7 +158,7 @@ def train(options: RunOptions, folder: Path, say: Callable[[str], None]) -> list
             # the clock is the first one's, so that the processes agree on the learning rate
             spent = together.agreed((time.monotonic() - began) / 60, team)
             minutes, seconds_seen = minutes + spent, seconds_seen + speech
-            for key, value in (("loss", total_loss), ("letters", letters), ("infinite", infinite)):
+            for key, value in (("loss", total_loss), ("letters", total_letters), ("infinite", infinite)):
                 sums[key] += value
             sums["seconds"], sums["minutes"] = sums["seconds"] + speech, sums["minutes"] + spent
             if step % 50 == 0:
@@ -148,19 +172,17 @@ def train(options: RunOptions, folder: Path, say: Callable[[str], None]) -> list
                 seen, saved = counted, time.monotonic()
 
         epoch, at = epoch + 1, 0
-        whole = ended or (not loop.minutes and epoch == loop.epochs)
+        ended = ended or (not loop.minutes and epoch >= loop.epochs)
         began = time.monotonic()
-        heard = evaluate(network, dev, frames, alphabet, 0 if whole else loop.dev_limit, team)
+        heard = evaluate(network, dev, source, speller, 0 if ended else loop.dev_limit, team, device)
         pace = sums["seconds"] / 3600 / max(sums["minutes"] * 60, 1e-9)
         training_loss = sums["loss"] / max(sums["letters"], 1)
         for score in measure.score(heard):
-            row = (epoch, round(seconds_seen / 3600, 3), score.source, round(training_loss, 4), round(score.loss, 4))
-            row += (round(score.cer, 4), round(score.wer, 4), round(rate, 7), round(pace, 5))
+            losses_of = (round(training_loss, 4), round(score.loss, 4))
+            rates_of = (round(score.cer, 4), round(score.wer, 4), round(rate, 7), round(pace, 5))
+            row = (epoch, round(seconds_seen / 3600, 3), score.source, *losses_of, *rates_of)
             table.append(dict(zip(COLUMNS, row, strict=True)))
-            say(
-                f"epoch {epoch:3d}  {score.source:16s} training loss {training_loss:.3f}  validation loss {score.loss:.3f}  "
-                f"CER {100 * score.cer:5.2f} %  WER {100 * score.wer:5.2f} %  rate {rate:.2e}  {pace:.4f} h/s"
-            )
+            say(line_of(table[-1]))
         if sums["infinite"]:
             say(f"  {int(sums['infinite'])} utterances had no path through the network's rows")
         for one in heard[len(heard) // 6 :: max(1, len(heard) // 3)][:3]:
@@ -168,14 +190,111 @@ def train(options: RunOptions, folder: Path, say: Callable[[str], None]) -> list
         say(f"  measured in {time.monotonic() - began:.0f} s; {minutes:.1f} min trained")
         sums = dict.fromkeys(sums, 0.0)
         if team.first:
-            write_table(table, folder / "epochs.csv")
+            record(table, folder)
         keep(folder / f"epoch-{epoch:03d}.pt")
         keep(last)
         if loop.patience and stalled(table, loop.patience):
             say(f"no better CER for {loop.patience} epochs: stopping")
-            break
+            ended = True
+
+    if loop.average > 1 and table and not (folder / "average.pt").exists():
+        best = best_epochs(table, folder, loop.average)
+        network.load_state_dict(checkpoint.average(best))
+        heard = evaluate(network, dev, source, speller, 0, team, device)
+        say(f"mean of {', '.join(path.stem for path in best)}:")
+        for score in measure.score(heard):
+            say(f"  {score.source:16s} CER {100 * score.cer:5.2f} %  WER {100 * score.wer:5.2f} %")
+        keep(folder / "average.pt")
     together.leave(team)
     return table
+
+
+def choose_device(name: str) -> torch.device:
+    """cpu, cuda, or whichever there is. Raises DeviceError when CUDA was asked for and is not there."""
+    if name not in ("cpu", "cuda", "auto"):
+        raise OptionError(f"loop.device {name!r}: choose cpu, cuda or auto")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("loop.device is cuda, and no CUDA device can be used here: use cpu or auto")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def spellers(options: RunOptions, state: dict[str, Any]) -> tuple[units.Speller, units.Speller | None]:
+    """The speller of the outputs and of an auxiliary head; those of a checkpoint, or made from the training texts."""
+
+    def one(kind: str, tokens: list[str], boundary: str | None) -> units.Speller:
+        if tokens:
+            return units.Speller(kind, Alphabet(tuple(tokens), boundary=boundary))
+        if kind in ("char", "phoneme"):
+            return units.build(kind, [])
+        paths = [path for one in options.data.train for path in manifest.find(one.manifest)]
+        return units.build(
+            kind, [utterance.text for path in paths for utterance in manifest.read(path)], data.units_size
+        )
+
+    data = options.data
+    main = one(data.units, state.get("tokens", []), state.get("boundary", " "))
+    if not options.network.auxiliary_layer:
+        return main, None
+    second = units.build(data.auxiliary_units, []) if data.auxiliary_units in ("char", "phoneme") else None
+    return main, second or one(data.auxiliary_units, state.get("auxiliary", []), units.START)
+
+
+def assemble(options: RunOptions, tokens: int, auxiliary_tokens: int) -> tuple[Source, Head | Recogniser]:
+    """Where the inputs come from, and the network that reads them: the head alone over a cache, else the whole."""
+    shape = options.network
+    if options.data.cache:
+        return Cached(options), Head(facts(shape).dimension, tokens, shape, auxiliary_tokens)
+    network = untrained(shape, tokens, auxiliary_tokens)
+    if shape.encoder != "conv" and shape.encoder_file:
+        network.encoder.load_state_dict(
+            encoders.load(shape.encoder, Path(shape.encoder_file), shape.encoder_layers).state_dict()
+        )
+    recipe = FeatureRecipe() if shape.encoder == "conv" else cache.recipe_of(shape.encoder)
+    return Live(options, network.encoder, recipe), network
+
+
+def begin_with(network: Head | Recogniser, start: dict[str, Tensor]) -> int:
+    """Copies the tensors whose names and shapes fit; returns how many. Raises TrainingError when none does."""
+    own = network.state_dict()
+    if isinstance(network, Head):
+        start = {name.removeprefix("head."): value for name, value in start.items()}
+    taken = {name: value for name, value in start.items() if name in own and own[name].shape == value.shape}
+    if not taken:
+        raise TrainingError("the given bundle is of another network: use the config that it was trained with")
+    network.load_state_dict({**own, **taken})
+    return len(taken)
+
+
+class Teacher:
+    """An exported bundle whose log-probabilities are learned: sum over rows of KL(teacher ‖ student)."""
+
+    def __init__(self, folder: Path, alphabet: Alphabet) -> None:
+        from .export import load_bundle, session
+
+        bundle = load_bundle(folder)
+        if bundle.alphabet != alphabet:
+            raise TrainingError(f"{folder}: the teacher writes other units than the model that is to learn from it")
+        self._graph = session(folder / bundle.graph, threads=torch.get_num_threads())
+
+    def loss(self, mel: Tensor, lengths: Tensor, log_probs: Tensor, rows: Tensor) -> Tensor:
+        """mel (batch, frames, bands) as both see it."""
+        feed = {"mel": mel.transpose(1, 2).contiguous().numpy(), "lengths": lengths.numpy()}
+        told = torch.from_numpy(self._graph.run(["log_probs"], feed)[0]).to(log_probs.device)
+        n = min(told.shape[1], log_probs.shape[1])
+        inside = encoders.valid(rows.clamp(max=n), n)
+        each = (told[:, :n].exp() * (told[:, :n] - log_probs[:, :n])).sum(2)
+        return (each * inside).sum()
+
+
+def ctc(
+    criterion: nn.CTCLoss, log_probs: Tensor, rows: Tensor, entries: list[cache.Entry], speller: units.Speller
+) -> tuple[Tensor, int]:
+    """CTC losses (batch,) in nats, and the number of labels."""
+    labels = [speller.encode(entry.text) for entry in entries]
+    sizes = torch.tensor([len(one) for one in labels])
+    flat = torch.tensor([i for one in labels for i in one])
+    losses: Tensor = criterion(log_probs.transpose(0, 1), flat, rows.cpu(), sizes)
+    return losses, int(sizes.sum())
 
 
 def _nothing(line: str) -> None:
@@ -188,84 +307,138 @@ def schedule(step: int, progress: float, loop: LoopOptions) -> float:
     return warm * (loop.final_rate + (loop.rate - loop.final_rate) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
-def groups(network: nn.Module, loop: LoopOptions) -> list[dict[str, Any]]:
-    """Parameter groups: weight decay is for matrices alone, not for biases and normalisations."""
-    named = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    matrices = [parameter for parameter in named if parameter.ndim > 1]
-    vectors = [parameter for parameter in named if parameter.ndim <= 1]
-    return [
-        {"params": matrices, "weight_decay": loop.weight_decay, "scale": 1.0},
-        {"params": vectors, "weight_decay": 0.0, "scale": 1.0},
-    ]
+def groups(network: nn.Module, options: RunOptions) -> list[dict[str, Any]]:
+    """Parameter groups by learning rate and weight decay.
+
+    The encoder's rate is a fraction of the head's and falls from block to block towards the input; weight decay is for
+    matrices alone, not for biases and normalisations.
+    """
+    shape = options.network
+    found: dict[tuple[float, float], list[nn.Parameter]] = {}
+    depth = len(getattr(getattr(network, "encoder", None), "blocks", ()))
+    for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        scale = 1.0
+        if name.startswith("encoder.") and shape.encoder != "conv":
+            block = int(name.split(".")[2]) if name.startswith("encoder.blocks.") else -1
+            above = 0 if name.startswith("encoder.norm") else depth - 1 - block
+            scale = shape.encoder_rate * shape.encoder_decay**above
+        decay = options.loop.weight_decay if parameter.ndim > 1 else 0.0
+        found.setdefault((scale, decay), []).append(parameter)
+    return [{"params": some, "weight_decay": decay, "scale": scale} for (scale, decay), some in found.items()]
 
 
-def trainable(entry: cache.Entry, alphabet: Alphabet, options: RunOptions) -> bool:
-    """Whether an utterance can be learned: spelled by the alphabet, and its rows can hold its labels."""
-    if not entry.text.strip() or not alphabet.spells(entry.text):
+def fits(entry: cache.Entry, speller: units.Speller, options: RunOptions) -> bool:
+    """Whether an utterance can be learned: spelled by the units, and its rows can hold its labels."""
+    if not speller.can(entry.text):
         return False
-    labels = alphabet.encode(entry.text)
+    labels = speller.encode(entry.text)
     needed = len(labels) + sum(a == b for a, b in pairwise(labels))
     return needed <= -(-entry.frames // options.network.stack) * options.network.rows
 
 
 def collate(
-    entries: list[cache.Entry], frames: cache.Frames, alphabet: Alphabet
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Entries → hidden (batch, longest, dimension) float32 zero-padded, lengths, targets end to end, target lengths."""
-    arrays = [frames(entry) for entry in entries]
-    hidden = torch.zeros(len(arrays), max(map(len, arrays)), arrays[0].shape[1])
+    entries: list[cache.Entry], source: Source, step: int, say: Callable[[str], None]
+) -> tuple[Tensor, Tensor, list[cache.Entry]]:
+    """Entries → inputs (batch, longest, size) float32 zero-padded (samples: (batch, longest)), lengths, entries kept.
+
+    An entry whose audio cannot be read is said and left out. Raises TrainingError when none can.
+    """
+    arrays, kept = [], []
+    for entry in entries:
+        try:
+            arrays.append(source(entry, step))
+            kept.append(entry)
+        except TranscribeError as error:
+            say(f"  left out: {error}")
+    if not arrays:
+        raise TrainingError(f"no utterance of a whole batch can be read, first {entries[0].id}: check the manifests")
+    inputs = torch.zeros(len(arrays), max(map(len, arrays)), *arrays[0].shape[1:])
     for i, array in enumerate(arrays):
-        hidden[i, : len(array)] = torch.from_numpy(array.astype(np.float32))
-    labels = [alphabet.encode(entry.text) for entry in entries]
-    return (
-        hidden,
-        torch.tensor([len(array) for array in arrays]),
-        torch.tensor([i for one in labels for i in one]),
-        torch.tensor([len(one) for one in labels]),
-    )
+        inputs[i, : len(array)] = torch.from_numpy(array)
+    return inputs, torch.tensor([len(array) for array in arrays]), kept
 
 
-def mask(hidden: Tensor, lengths: Tensor, loop: LoopOptions, rng: np.random.Generator) -> None:
+def transposed(inputs: Tensor, source: Source) -> Tensor:
+    """Inputs as the network takes them: features by frames where it starts at the features."""
+    return inputs.transpose(1, 2) if isinstance(source, Live) and inputs.ndim == 3 else inputs
+
+
+def mask(
+    inputs: Tensor, lengths: Tensor, loop: LoopOptions, frames_per_second: float, rng: np.random.Generator
+) -> None:
     """Hides stretches of time and bands of features, in place; the shorter the utterance, the fewer stretches.
 
-    Source: Park et al., SpecAugment (arXiv 1904.08779), here on the encoder's output, where frames last 20 ms.
+    Source: Park et al., SpecAugment (arXiv 1904.08779); over a cache on the encoder's output. Samples stay as they are.
     """
-    features = hidden.shape[2]
+    if inputs.ndim < 3:
+        return
+    features = inputs.shape[2]
     for i, length in enumerate(lengths.tolist()):
-        for _ in range(min(loop.time_masks, 1 + length // 100)):
-            width = int(rng.integers(0, int(loop.time_mask_seconds * 50) + 1))
+        for _ in range(min(loop.time_masks, 1 + int(length / (2 * frames_per_second)))):
+            width = int(rng.integers(0, int(loop.time_mask_seconds * frames_per_second) + 1))
             start = int(rng.integers(0, max(1, length - width)))
-            hidden[i, start : start + min(width, length // 4)] = 0
+            inputs[i, start : start + min(width, length // 4)] = 0
         for _ in range(loop.feature_masks):
             width = int(rng.integers(0, int(loop.feature_mask_share * features) + 1))
             start = int(rng.integers(0, features - width + 1))
-            hidden[i, :, start : start + width] = 0
+            inputs[i, :, start : start + width] = 0
 
 
 def evaluate(
-    network: nn.Module,
+    network: Head | Recogniser,
     dev: list[cache.Entry],
-    frames: cache.Frames,
-    alphabet: Alphabet,
+    source: Source,
+    speller: units.Speller,
     limit: int,
     team: together.Group,
+    device: torch.device,
 ) -> list[measure.Heard]:
-    """Greedy decodings of the dev entries, or of `limit` of each source, spread over it; each process takes its part."""
+    """Greedy decodings of the dev entries, or of `limit` a source, spread over it; each process takes its part."""
     network.eval()
     if limit:
         by_source: dict[str, list[cache.Entry]] = {}
         for entry in dev:
             by_source.setdefault(entry.source, []).append(entry)
         dev = [entry for some in by_source.values() for entry in some[:: max(1, len(some) // limit)][:limit]]
-    dev = [entry for entry in dev if entry.text.strip() and alphabet.spells(entry.text)]
 
     def stream() -> Iterator[tuple[Tensor, Tensor, list[str], list[str]]]:
         for some in batches.pack([entry.seconds for entry in dev], 120.0)[team.rank :: team.size]:
-            hidden, lengths, _, _ = collate([dev[i] for i in some], frames, alphabet)
-            yield hidden, lengths, [dev[i].text for i in some], [dev[i].source for i in some]
+            inputs, lengths, kept = collate([dev[i] for i in some], source, 0, _nothing)
+            yield (
+                transposed(inputs, source).to(device),
+                lengths.to(device),
+                [entry.text for entry in kept],
+                [entry.source for entry in kept],
+            )
 
-    heard = together.gathered(measure.listen(stream(), network, alphabet), team)
+    heard = together.gathered(measure.listen(stream(), network, speller), team)
     return sorted(heard, key=lambda one: (one.source, one.reference))
+
+
+def best_epochs(table: list[dict[str, Any]], folder: Path, count: int) -> list[Path]:
+    """Checkpoints of the epochs with the lowest CER over all sources, at most `count`."""
+    last = table[-1]["source"]
+    ranked = sorted((row["cer"], row["epoch"]) for row in table if row["source"] == last)
+    paths = [folder / f"epoch-{epoch:03d}.pt" for _, epoch in ranked[:count]]
+    return sorted(path for path in paths if path.exists())
+
+
+def line_of(row: dict[str, Any]) -> str:
+    """A row of the epoch table, to be printed."""
+    return (
+        f"epoch {row['epoch']:3d}  {row['source']:16s} training loss {row['training_loss']:.3f}  "
+        f"validation loss {row['validation_loss']:.3f}  CER {100 * row['cer']:5.2f} %  WER {100 * row['wer']:5.2f} %  "
+        f"rate {row['rate']:.2e}  {row['hours_per_second']:.4f} h/s"
+    )
+
+
+def record(table: list[dict[str, Any]], folder: Path) -> None:
+    """The epoch table as CSV, as a picture where matplotlib is there, and for TensorBoard where that is."""
+    write_table(table, folder / "epochs.csv")
+    plot.curves(table, folder / "curves.png")
+    plot.tensorboard(table, folder / "tensorboard")
 
 
 def stalled(table: list[dict[str, Any]], patience: int) -> bool:

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..alphabet import Alphabet
 from ..ctc.collapse import greedy
 from ..evaluate.edits import count_all, total
+from .units import Speller
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +37,29 @@ class Heard:
 def listen(
     batches: Iterable[tuple[Tensor, Tensor, list[str], list[str]]],
     network: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
-    alphabet: Alphabet,
+    speller: Speller,
 ) -> list[Heard]:
-    """Decodes batches of (input, lengths, texts, sources) greedily; the loss is in nats an utterance."""
+    """Decodes batches of (input, lengths, texts, sources) greedily; the loss is in nats an utterance.
+
+    The reference is the text as the units can write it.
+    """
     out = []
     for inputs, lengths, texts, sources in batches:
         log_probs, rows = network(inputs, lengths)
-        targets = [alphabet.encode(text) for text in texts]
+        targets = [speller.encode(text) for text in texts]
         losses = torch.nn.functional.ctc_loss(
-            log_probs.transpose(0, 1),
+            log_probs.cpu().transpose(0, 1),
             torch.tensor([i for target in targets for i in target]),
-            rows,
+            rows.cpu(),
             torch.tensor([len(target) for target in targets]),
-            alphabet.blank,
+            speller.alphabet.blank,
             "none",
             zero_infinity=True,
         )
         scores = log_probs.cpu().numpy()
-        for i, text in enumerate(texts):
-            ids = greedy(np.asarray(scores[i, : int(rows[i])]), alphabet.blank)
-            out.append(Heard(sources[i], text, alphabet.decode(ids), float(losses[i])))
+        for i in range(len(texts)):
+            ids = greedy(np.asarray(scores[i, : int(rows[i])]), speller.alphabet.blank)
+            out.append(Heard(sources[i], speller.decode(targets[i]), speller.decode(ids), float(losses[i])))
     return out
 
 

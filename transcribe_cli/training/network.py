@@ -7,9 +7,11 @@ every utterance from its own end.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .encoder import FACTS, valid
+from ..errors import TrainingError
+from .encoder import FACTS, Encoder, EncoderFacts, build, valid
 from .options import NetworkOptions
 
 
@@ -39,10 +41,40 @@ class Recurrent(nn.Module):
         return torch.cat([ahead, reverse(self.back(reverse(x, lengths))[0], lengths)], 2)
 
 
-class Head(nn.Module):
-    """Frames of an encoder → log-probabilities; see the module's docstring."""
+class ConvEncoder(nn.Module):
+    """Strided convolutions with normalisation: (batch, bands, frames) → (batch, ⌈frames / strides⌉, width)."""
 
-    def __init__(self, dimension: int, tokens: int, options: NetworkOptions) -> None:
+    def __init__(self, bands: int, width: int, strides: tuple[int, ...]) -> None:
+        super().__init__()
+        self.strides = strides
+        sizes = [bands] + [width] * (len(strides) - 1)
+        # a kernel of 2 × stride + 1 sees every frame at least twice
+        self.convs = nn.ModuleList(
+            nn.Conv1d(size, width, 2 * stride + 1, stride, stride) for size, stride in zip(sizes, strides, strict=True)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in strides)
+
+    def out_lengths(self, lengths: Tensor) -> Tensor:
+        for stride in self.strides:
+            lengths = (lengths + stride - 1) // stride
+        return lengths
+
+    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        x = mel
+        for conv, norm, stride in zip(self.convs, self.norms, self.strides, strict=True):
+            x = conv(x * valid(lengths, x.shape[2])[:, None].to(x.dtype))
+            lengths = (lengths + stride - 1) // stride
+            x = F.gelu(norm(x.transpose(1, 2))).transpose(1, 2)
+        return x.transpose(1, 2), lengths
+
+
+class Head(nn.Module):
+    """Frames of an encoder → log-probabilities; see the module's docstring.
+
+    auxiliary_tokens: size of an auxiliary alphabet, read from a middle layer in training; 0 for none.
+    """
+
+    def __init__(self, dimension: int, tokens: int, options: NetworkOptions, auxiliary_tokens: int = 0) -> None:
         super().__init__()
         self.stack, self.rows, self.tokens = options.stack, options.rows, tokens
         width = options.units * (2 if options.bidirectional else 1)
@@ -52,24 +84,93 @@ class Head(nn.Module):
         )
         self.dropout = nn.Dropout(options.dropout)
         self.dense = nn.Linear(width, options.rows * tokens)
+        self.auxiliary_layer = options.auxiliary_layer if auxiliary_tokens else 0
+        self.auxiliary = nn.Linear(width, options.rows * auxiliary_tokens) if self.auxiliary_layer else None
 
     def out_lengths(self, lengths: Tensor) -> Tensor:
         return (lengths + self.stack - 1) // self.stack * self.rows
 
-    def forward(self, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def both(self, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """log_probs, the auxiliary head's or None, and their lengths."""
         batch, frames, dimension = hidden.shape
         # frames beyond an utterance's end are zeroed: the last step of an odd one would see them
         hidden = hidden * valid(lengths, frames)[:, :, None].to(hidden.dtype)
         short = (self.stack - frames % self.stack) % self.stack
-        hidden = nn.functional.pad(hidden, (0, 0, 0, short))
+        hidden = F.pad(hidden, (0, 0, 0, short))
         x = hidden.reshape(batch, (frames + short) // self.stack, self.stack * dimension)
         steps = (lengths + self.stack - 1) // self.stack
-        for layer in self.layers:
+        middle = None
+        for i, layer in enumerate(self.layers):
             x = self.dropout(layer(x, steps))
-        scores = self.dense(x).reshape(batch, x.shape[1] * self.rows, self.tokens)
-        return torch.log_softmax(scores, 2), steps * self.rows
+            if self.auxiliary is not None and i + 1 == self.auxiliary_layer:
+                middle = self._rows(self.auxiliary(x))
+        return self._rows(self.dense(x)), middle, steps * self.rows
+
+    def _rows(self, scores: Tensor) -> Tensor:
+        batch, steps, width = scores.shape
+        return torch.log_softmax(scores.reshape(batch, steps * self.rows, width // self.rows).float(), 2)
+
+    def forward(self, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        log_probs, _, rows = self.both(hidden, lengths)
+        return log_probs, rows
+
+
+class Recogniser(nn.Module):
+    """Encoder and head as one, as it is exported: (batch, 80, frames) log-mel, or samples, and lengths → log_probs."""
+
+    def __init__(self, encoder: Encoder | ConvEncoder, head: Head, options: NetworkOptions) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+        self.frozen = not isinstance(encoder, ConvEncoder) and options.encoder_rate == 0
+        blocks = 0 if isinstance(encoder, ConvEncoder) else len(encoder.blocks)
+        self.mixture = nn.Parameter(torch.zeros(blocks)) if options.mixture and blocks else None
+        if self.frozen:
+            encoder.requires_grad_(False)
+
+    def encode(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Hidden frames and their lengths."""
+        if isinstance(self.encoder, ConvEncoder):
+            return self.encoder(inputs, lengths)  # type: ignore[no-any-return]
+        outputs, frames = self.encoder.layers(inputs, lengths)
+        if self.mixture is None:
+            return self.encoder.norm(outputs[-1]), frames
+        weights = torch.softmax(self.mixture, 0)
+        return torch.stack([self.encoder.norm(x) * w for x, w in zip(outputs, weights, strict=True)]).sum(0), frames
+
+    def both(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """log_probs, the auxiliary head's or None, and their lengths."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not (self.frozen and self.mixture is None)):
+            hidden, frames = self.encode(inputs, lengths)
+        return self.head.both(hidden, frames)
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        log_probs, _, rows = self.both(inputs, lengths)
+        return log_probs, rows
+
+
+def facts(options: NetworkOptions) -> EncoderFacts:
+    """What an encoder, pretrained or convolutional, gives out. Raises TrainingError on an unknown name."""
+    if options.encoder == "conv":
+        seconds = 0.01
+        for stride in options.conv_strides:
+            seconds *= stride
+        return EncoderFacts(options.conv_width, len(options.conv_strides), 0, seconds, "mel", None, "ours")
+    if options.encoder not in FACTS:
+        raise TrainingError(f"unknown encoder {options.encoder!r}: choose one of {', '.join(FACTS)}, conv")
+    return FACTS[options.encoder]
+
+
+def untrained(options: NetworkOptions, tokens: int, auxiliary_tokens: int = 0) -> Recogniser:
+    """The whole network with random weights."""
+    head = Head(facts(options).dimension, tokens, options, auxiliary_tokens)
+    if options.encoder == "conv":
+        return Recogniser(ConvEncoder(80, options.conv_width, options.conv_strides), head, options)
+    encoder = build(options.encoder)
+    if options.encoder_layers:
+        encoder.blocks = encoder.blocks[: options.encoder_layers]
+    return Recogniser(encoder, head, options)
 
 
 def frame_seconds(options: NetworkOptions) -> float:
     """Seconds from one output row to the next."""
-    return FACTS[options.encoder].frame_seconds * options.stack / options.rows
+    return facts(options).frame_seconds * options.stack / options.rows

@@ -61,10 +61,15 @@ class DataOptions:
 
     train: tuple[DataSet, ...] = option((), "training sets")
     dev: tuple[DataSet, ...] = option((), "sets the run is measured on")
-    cache: str = option("", "folder of cached encoder output; filled by `transcribe prepare --cache`")
+    cache: str = option(
+        "", "folder of cached encoder output, filled by `transcribe prepare --cache`; empty: from audio"
+    )
     shard: int = option(128, "utterances a cache shard", minimum=1)
     max_seconds: float = option(24.0, "longer utterances are left out", minimum=0.5, maximum=30)
     seed: int = option(1, "seed of the augmentation", minimum=0)
+    units: str = option("char", "what the model writes", choices=("char", "phoneme", "syllable", "word", "bpe"))
+    units_size: int = option(500, "most units of a word or bpe inventory", minimum=30)
+    auxiliary_units: str = option("phoneme", "what an auxiliary head writes", choices=("char", "phoneme", "syllable"))
 
     def __post_init__(self) -> None:
         check(self)
@@ -83,6 +88,13 @@ class NetworkOptions:
     units: int = option(320, "units a layer and direction", minimum=8)
     bidirectional: bool = option(True, "whether layers also run backwards")
     dropout: float = option(0.2, "dropout between layers", minimum=0, maximum=0.9)
+    conv_strides: tuple[int, ...] = option((2, 2), "conv: strides of the convolutions in front", minimum=1, maximum=4)
+    conv_width: int = option(256, "conv: channels", minimum=8)
+    encoder_layers: int = option(0, "blocks of a pretrained encoder that are used; 0: all", minimum=0)
+    mixture: bool = option(False, "a learned weighted mean of the encoder's blocks in place of the last")
+    encoder_rate: float = option(0.0, "encoder's learning rate over the head's; 0: frozen", minimum=0, maximum=1)
+    encoder_decay: float = option(0.8, "learning rate of an encoder block over the next one's", minimum=0, maximum=1)
+    auxiliary_layer: int = option(0, "recurrent layer that also feeds an auxiliary CTC head; 0: none", minimum=0)
 
     def __post_init__(self) -> None:
         check(self)
@@ -115,6 +127,12 @@ class LoopOptions:
     patience: int = option(0, "stop after that many epochs without a better CER; 0 never", minimum=0)
     threads: int = option(2, "CPU threads", minimum=1)
     seed: int = option(1, "seed of weights, order and masks", minimum=0)
+    sorted_first: bool = option(False, "first epoch from short utterances to long ones (SortaGrad)")
+    auxiliary_weight: float = option(0.3, "part of an auxiliary head's loss", minimum=0, maximum=1)
+    teacher: str = option("", "bundle whose log-probabilities are learned too; needs training from audio")
+    teacher_weight: float = option(0.5, "part of the teacher's loss", minimum=0, maximum=1)
+    bfloat16: bool = option(False, "mixed precision; faster only where the processor has it, or on CUDA")
+    device: str = option("cpu", "cpu, cuda or auto")
 
     def __post_init__(self) -> None:
         check(self)

@@ -1,0 +1,133 @@
+"""Where the loop's inputs come from: the cached output of a frozen encoder, or features of the audio, made on the way.
+
+Both list what there is as entries, name what is ready (a cache may be growing), and give an entry's array on demand.
+"""
+
+import zlib
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import torch
+
+from ..features import FeatureRecipe, finish, frames
+from . import cache, manifest
+from .cache import RATE, Entry
+from .encoder import Encoder
+from .manifest import Utterance
+from .network import ConvEncoder
+from .options import DataSet, RunOptions
+
+Array = npt.NDArray[np.float32]
+
+
+class Cached:
+    """Frozen encoder output from disk."""
+
+    frames_per_second = 50.0
+
+    def __init__(self, options: RunOptions) -> None:
+        self._folder, self._size, self._frames = Path(options.data.cache), options.data.shard, cache.Frames()
+
+    def names(self, sets: tuple[DataSet, ...]) -> list[str]:
+        """Shards that are ready."""
+        return cache.cached(self._folder, sets, self._size)
+
+    def entries(self, sets: tuple[DataSet, ...], only: set[str]) -> tuple[list[list[Entry]], int]:
+        """A list a set, from the shards in `only`, and how many others are not there yet."""
+        return cache.read(self._folder, sets, self._size, only)
+
+    def __call__(self, entry: Entry, step: int) -> Array:
+        """(frames, dimension) of the encoder."""
+        return self._frames(entry).astype(np.float32)
+
+
+class Live:
+    """Features made from the audio each time, with fresh augmentation each time.
+
+    Unreadable audio is reported once and left out. Decoded files are kept up to `memory` bytes, as 16-bit samples.
+    """
+
+    frames_per_second = 100.0
+
+    def __init__(
+        self, options: RunOptions, encoder: Encoder | ConvEncoder, recipe: FeatureRecipe, memory: int = 1 << 30
+    ):
+        self._options, self._recipe, self._encoder = options, recipe, encoder
+        self._files: OrderedDict[Path, npt.NDArray[np.int16]] = OrderedDict()
+        self._memory, self._held = memory, 0
+        self._utterances: dict[str, Utterance] = {}
+        self.dropped: list[str] = []
+
+    def names(self, sets: tuple[DataSet, ...]) -> list[str]:
+        """Manifests; all of them are ready."""
+        return [str(path) for one in sets for path in manifest.find(one.manifest)]
+
+    def entries(self, sets: tuple[DataSet, ...], only: set[str]) -> tuple[list[list[Entry]], int]:
+        """A list a set of its utterances in each of its variants."""
+        lists = []
+        for one in sets:
+            entries = []
+            for path in manifest.find(one.manifest):
+                if str(path) in only:
+                    for utterance in manifest.read(path):
+                        entries += self._entries(utterance, one.variants)
+            lists.append(entries)
+        return lists, 0
+
+    def _entries(self, utterance: Utterance, variants: tuple[str, ...]) -> list[Entry]:
+        seconds = utterance.duration_seconds
+        if seconds is None:
+            try:
+                seconds = soundfile.info(utterance.audio).duration - utterance.start_seconds
+            except (OSError, RuntimeError) as error:
+                self.dropped.append(f"{utterance.audio}: cannot be read ({error})")
+                return []
+        if seconds > self._options.data.max_seconds or seconds < 0.05:
+            self.dropped.append(f"{utterance.name}: {seconds:.2f} s are too long or too short")
+            return []
+        size = round(seconds * (RATE if self._recipe.kind == "waveform" else 100))
+        n_frames = int(self._encoder.out_lengths(torch.tensor([size]))[0])
+        offset = round(utterance.start_seconds * RATE)
+        out = []
+        for variant in variants:
+            entry = Entry(
+                Path(f"{utterance.audio}@{variant}"), offset, n_frames, utterance.text, seconds, utterance.speaker,
+                utterance.source, utterance.name, variant,
+            )  # fmt: skip
+            self._utterances[entry.id + variant] = utterance
+            out.append(entry)
+        return out
+
+    def __call__(self, entry: Entry, step: int) -> Array:
+        """(frames, bands) features, or (n,) samples; `step` and the entry decide the augmentation.
+
+        Raises TrainingError when the audio cannot be read.
+        """
+        utterance = self._utterances[entry.id + entry.variant]
+        samples = self._read(utterance)
+        if entry.variant != "clean":
+            varied = f"{entry.variant}/{step}"
+            samples = cache.vary(
+                samples, utterance, entry.variant, self._options, [], salt=zlib.crc32(varied.encode())
+            )[0]
+        if self._recipe.kind == "waveform":
+            return samples
+        return np.ascontiguousarray(finish(frames(samples, self._recipe), self._recipe), np.float32)
+
+    def _read(self, utterance: Utterance) -> Array:
+        whole = Utterance(utterance.audio, "")
+        if utterance.audio not in self._files:
+            samples = cache.Reader()(whole)
+            kept = np.round(np.clip(samples, -1, 1) * 32767).astype(np.int16)
+            self._files[utterance.audio] = kept
+            self._held += kept.nbytes
+            while self._held > self._memory and len(self._files) > 1:
+                self._held -= self._files.popitem(last=False)[1].nbytes
+        self._files.move_to_end(utterance.audio)
+        return cache.cut(self._files[utterance.audio].astype(np.float32) / np.float32(32767), utterance)
+
+
+Source = Cached | Live

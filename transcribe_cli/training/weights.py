@@ -1,0 +1,82 @@
+"""Weights read back out of an exported graph, float or int8, under PyTorch's names: where fine-tuning begins.
+
+The exporter keeps the names of biases, convolutions and normalisations; matrices of linear and recurrent layers are
+transposed or re-ordered, and are found by the name of the node that uses them (`/head/layers.0/ahead/LSTM`).
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from onnx import numpy_helper
+
+from ..errors import ModelError
+
+Array = npt.NDArray[np.float32]
+
+
+def read(path: Path) -> dict[str, torch.Tensor]:
+    """All parameters of the graph. Raises ModelError when the file is no graph that this package exported."""
+    try:
+        graph = onnx.load(path).graph
+    except Exception as error:  # protobuf's DecodeError has no public name
+        raise ModelError(f"{path}: no readable ONNX graph ({error})") from error
+    stored = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            stored[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+    for node in graph.node:  # weights that are stored as float16
+        if node.op_type == "Cast" and node.input[0] in stored and stored[node.input[0]].dtype == np.float16:
+            stored[node.output[0]] = stored[node.input[0]].astype(np.float32)
+
+    state: dict[str, Array] = {
+        name: array.astype(np.float32)
+        for name, array in stored.items()
+        if name.endswith((".weight", ".bias", "mixture")) and array.dtype in (np.float32, np.float16)
+    }
+    for node in graph.node:
+        module = node.name.rpartition("/")[0].strip("/").replace("/", ".")
+        if node.op_type in ("MatMul", "MatMulInteger") and (matrix := _weight(node.input[1], stored)) is not None:
+            state[f"{module}.weight"] = np.ascontiguousarray(matrix.T)
+        elif node.op_type in ("LSTM", "DynamicQuantizeLSTM", "GRU"):
+            state |= _recurrent(module, node, stored)
+    if not state:
+        raise ModelError(f"{path}: its weights have no names to begin training with")
+    return {name: torch.from_numpy(np.array(array, np.float32)) for name, array in state.items()}
+
+
+def _weight(name: str, stored: dict[str, npt.NDArray[np.generic]]) -> Array | None:
+    """A float matrix, dequantised where it is int8; None for what is no weight."""
+    if name not in stored:
+        return None
+    array = stored[name]
+    base = name.removesuffix("_quantized")
+    if base == name:
+        return array.astype(np.float32) if array.ndim >= 2 and array.dtype == np.float32 else None
+    scale, zero = stored[f"{base}_scale"].astype(np.float32), stored[f"{base}_zero_point"].astype(np.float32)
+    if array.ndim == 3:  # (directions, inputs, gates): a scale a gate
+        scale, zero = scale.reshape(len(scale), 1, -1), zero.reshape(len(zero), 1, -1)
+    return ((array.astype(np.float32) - zero) * scale).astype(np.float32)
+
+
+def _recurrent(module: str, node: onnx.NodeProto, stored: dict[str, npt.NDArray[np.generic]]) -> dict[str, Array]:
+    """ONNX keeps gates as i o f c (LSTM) or z r h (GRU); PyTorch as i f g o, or r z n."""
+    order = [0, 2, 3, 1] if "LSTM" in node.op_type else [1, 0, 2]
+    found = {}
+    for i, name in ((1, "weight_ih_l0"), (2, "weight_hh_l0")):
+        matrix = _weight(node.input[i], stored)
+        if matrix is None:
+            return {}
+        gates = matrix[0].T if "DynamicQuantize" in node.op_type else matrix[0]
+        found[f"{module}.{name}"] = _gates(gates, order)
+    both = np.asarray(stored[node.input[3]], np.float32)[0]
+    for half, name in zip(np.split(both, 2), ("bias_ih_l0", "bias_hh_l0"), strict=True):
+        found[f"{module}.{name}"] = _gates(half, order)
+    return found
+
+
+def _gates(array: Array, order: list[int]) -> Array:
+    parts = np.split(array, len(order))
+    return np.concatenate([parts[i] for i in order])
