@@ -107,25 +107,32 @@ def word_limits(
 
 
 def word_times(
-    starts: npt.NDArray[np.intp],
-    ends: npt.NDArray[np.intp],
-    n_frames: int,
-    frame_seconds: float,
-    lead_seconds: float = LEAD_SECONDS,
-    tail_seconds: float = TAIL_SECONDS,
+    starts: npt.NDArray[np.intp], ends: npt.NDArray[np.intp], n_frames: int, frame_seconds: float
 ) -> npt.NDArray[np.float64]:
     """Padded start and end of each word in seconds from the first frame: (W, 2), sorted, without overlap.
 
     starts, ends: (W,) frames of the words' units, end exclusive.
     """
-    begin, end = starts * frame_seconds, ends * frame_seconds
-    gap = begin - np.concatenate(([-np.inf], end[:-1]))  # before each word; negative where two words share a unit
-    gap = np.maximum(gap, 0.0)
-    wanted = lead_seconds + tail_seconds
-    share = np.minimum(1.0, gap / wanted) if wanted > 0 else np.zeros(len(gap))
-    padded_begin = np.maximum(begin - lead_seconds * share, 0.0)
-    padded_end = end + tail_seconds * np.append(share[1:], 1.0)
-    padded_end = np.minimum(padded_end, n_frames * frame_seconds)
+    return padded_times(starts * frame_seconds, ends * frame_seconds, -np.inf, 0.0, n_frames * frame_seconds)
+
+
+def padded_times(
+    begin: npt.NDArray[np.floating],
+    end: npt.NDArray[np.floating],
+    last_end: float,
+    earliest: float,
+    latest: float,
+    lead: float = LEAD_SECONDS,
+    tail: float = TAIL_SECONDS,
+) -> npt.NDArray[np.float64]:
+    """Spans of the words' units, (W,) and (W,) in seconds, widened into the gaps between them: (W, 2).
+
+    last_end: end of the units of a word before these, −∞ for none; earliest, latest: what no time may leave.
+    """
+    gap = np.maximum(begin - np.concatenate(([last_end], end[:-1])), 0.0)  # negative where two words share a unit
+    share = np.minimum(1.0, gap / (lead + tail))
+    padded_begin = np.maximum(begin - lead * share, earliest)
+    padded_end = np.minimum(end + tail * np.append(share[1:], 1.0), latest)
     # rounding and shared units could leave an overlap of a hair
     padded_end[:-1] = np.minimum(padded_end[:-1], np.maximum(padded_begin[1:], padded_begin[:-1]))
-    return np.stack((padded_begin, padded_end), axis=1)
+    return np.stack((padded_begin, np.maximum(padded_begin, padded_end)), axis=1)
