@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/audio.py [--minutes 5]
 
-Writes the same speech (the longest sample, repeated) in several kinds and rates into a temporary folder, reads each back
-to 16 kHz mono with and without noise removal. The time is the process's own.
+Writes the same speech (the longest sample, repeated) in several kinds and rates into a temporary folder, and reads each
+to 16 kHz mono, without and with noise removal. The time is the process's own.
 """
 
 import argparse

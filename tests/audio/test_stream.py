@@ -424,6 +424,17 @@ def test_a_truncated_recording_gives_what_is_there_and_a_warning(
     assert not caplog.records
 
 
+def test_a_damaged_mp3_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """libmpg123 writes its complaints past Python, to the terminal; they would tear the progress bar."""
+    path = write(tmp_path / "a.mp3", wave(2.0))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 400] = b"\x5a" * 400
+    path.write_bytes(data[: len(data) * 3 // 4])
+    assert len(read(path)) > RATE // 2
+    os.write(2, b"still here")
+    assert capfd.readouterr() == ("", "still here")
+
+
 def test_numbers_that_are_none_become_silence_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     values = wave()
     values[100:110] = np.nan

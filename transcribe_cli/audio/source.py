@@ -14,6 +14,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ PIPE_SECONDS = 0.5  # raw PCM from a pipe may be live: text should not wait for 
 PREROLLS = {"MPEG": 4608, "VORBIS": 16_384, "OPUS": 24_000}
 
 log = logging.getLogger("transcribe_cli.audio")
+_STDERR = threading.Lock()  # two threads that divert it at once would restore each other's diversion
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,8 @@ def _container(path: str, info_path: Path, name: str) -> Iterator[Source]:
 
     try:
         file_name = path if os.name == "nt" else os.fsencode(path)  # bytes: a name need not be UTF-8
-        opened = soundfile.SoundFile(file_name)
+        with _quiet(head[:3] == b"ID3" or head[:1] == b"\xff"):
+            opened = soundfile.SoundFile(file_name)
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
         refusal = _reason(error)
     else:
@@ -178,6 +181,27 @@ def _reason(error: Exception) -> str:
     """libsndfile's sentence without the file's name."""
     text = str(getattr(error, "error_string", None) or error)
     return re.sub(r"^Error opening .*?: ", "", text, flags=re.DOTALL).strip().rstrip(".") or "unknown format"
+
+
+@contextlib.contextmanager
+def _quiet(needed: bool) -> Iterator[None]:
+    """Sends what C code writes to standard error nowhere: libmpg123 prints a line for every frame it dislikes."""
+    if not needed:
+        yield
+        return
+    with _STDERR:
+        try:
+            kept = os.dup(2)
+        except OSError:  # standard error is closed
+            yield
+            return
+        try:
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 class SoundFileSource:
@@ -230,15 +254,16 @@ class SoundFileSource:
                     f"{self._name}: {self._at(begin):.2f} s cannot be found in it ({_reason(error)})"
                 ) from error
         while begin < first:
-            n = len(self._file.read(min(first - begin, 65_536), dtype="float32", always_2d=True))
-            if not n:
+            skipped, failure = self._read(begin, min(first - begin, 65_536))
+            if failure or not len(skipped):
                 return
-            begin += n
+            begin += len(skipped)
 
     def _read(self, position: int, n: int) -> tuple[Floats, str]:
         """At most n frames from where the file stands, and why there are fewer where it is damaged."""
         try:
-            return self._file.read(n, dtype="float32", always_2d=True), ""
+            with _quiet("MPEG" in self.info.format):
+                return self._file.read(n, dtype="float32", always_2d=True), ""
         except (soundfile.SoundFileError, RuntimeError) as error:
             failure = _reason(error)
         # what lies before the damage, in pieces
