@@ -8,14 +8,13 @@ Source: the format of the CMU-Cambridge and SRILM toolkits (`ngram-format(5)`).
 
 import bz2
 import gzip
-import io
 import lzma
 import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
@@ -29,10 +28,14 @@ MISSING_UNK = -100.0  # what KenLM gives a word that the file does not know
 
 def open_text(path: Path) -> IO[bytes]:
     """Opens a plain, .gz, .bz2 or .xz file for reading; Raises InputNotFound where there is none."""
-    openers = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
     try:
-        opener = openers.get(path.suffix)
-        return io.BufferedReader(opener(path, "rb")) if opener else path.open("rb")  # type: ignore[arg-type]
+        if path.suffix == ".gz":
+            return cast(IO[bytes], gzip.open(path, "rb"))
+        if path.suffix == ".bz2":
+            return bz2.open(path, "rb")
+        if path.suffix == ".xz":
+            return lzma.open(path, "rb")
+        return path.open("rb")
     except FileNotFoundError as error:
         raise InputNotFound(f"{path}: no such file") from error
     except OSError as error:
@@ -49,6 +52,15 @@ def read(path: Path) -> NGramModel:
     with open_text(path) as file:
         try:
             return _parse(path, iter(file.readline, b""))
+        except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+            raise LanguageModelError(f"{path}: damaged compressed file ({error})") from error
+
+
+def read_sizes(path: Path) -> tuple[int, ...]:
+    """The numbers of n-grams that an ARPA file's header states. Raises as `read`."""
+    with open_text(path) as file:
+        try:
+            return tuple(_header(path, iter(file.readline, b"")))
         except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
             raise LanguageModelError(f"{path}: damaged compressed file ({error})") from error
 
@@ -82,9 +94,9 @@ def _header(path: Path, lines: Iterator[bytes]) -> list[int]:
         if line.strip() == b"\\data\\":
             break
         if len(line) > 1 << 20 or b"\0" in line:
-            raise LanguageModelError(f"{path}: not an ARPA file (no \\data\\ line); is it a binary model or plain text?")
+            raise LanguageModelError(f"{path}: neither an ARPA file nor a KenLM binary")
     else:
-        raise LanguageModelError(f"{path}: not an ARPA file (no \\data\\ line); is it a binary model or plain text?")
+        raise LanguageModelError(f"{path}: not an ARPA file: it has no \\data\\ line")
     counts: list[int] = []
     for line in lines:
         stated = COUNT.fullmatch(line.strip())

@@ -1,7 +1,7 @@
 """KenLM's binary trie: a model as one file that is mapped into memory and ready in milliseconds.
 
-`write` lays out an `NGramModel` as KenLM's own tools do, quantised or not, pointers compressed or not; `read` takes such
-a file apart again. The trie is by reversed words: an n-gram's children are the longer n-grams that end in it.
+`write` lays out an `NGramModel` as KenLM's own tools do, quantised or not, pointers compressed or not; `read` takes
+such a file apart again. The trie is by reversed words: an n-gram's children are the longer n-grams that end in it.
 
     header       magic, test values, order, kind, numbers of n-grams
     vocabulary   count, 64-bit hashes of the words, ascending: a word's id is its hash's place (0 is <unk>)
@@ -37,6 +37,7 @@ KINDS = {0: "hash table", 1: "hash table with rest costs", 2: "trie", 3: "quanti
 TRIE_VERSION, QUANTISER_VERSION, POINTER_VERSION = 1, 2, 0
 POINTER_BITS = 22  # at most so many bits of a pointer are stored beside the records
 NO_EXTENSION = np.float32(-0.0)  # the back-off of an n-gram that no longer one begins with
+UNIGRAM = np.dtype([("prob", "<f4"), ("backoff", "<f4"), ("next", "<u8")])
 PACK_BLOCK = 1 << 16  # records packed at once; a multiple of 8, so that blocks end on whole bytes
 
 
@@ -116,7 +117,7 @@ def _lay_out(model: NGramModel, bits: int, compressed: bool) -> list[bytes]:
         order_of.append(arranged)
         words_of.append(number[first_words[arranged]])
 
-    unigrams = np.zeros(size + 2, dtype=[("prob", "<f4"), ("backoff", "<f4"), ("next", "<u8")])
+    unigrams = np.zeros(size + 2, dtype=UNIGRAM)
     unigrams["prob"][:size] = np.minimum(model.tables[0].log10_probs[order_of[0]], 0)
     unigrams["backoff"][:size] = _backoffs(model, 1)[order_of[0]]
     unigrams["next"][: size + 1] = children[0]
@@ -219,7 +220,7 @@ def inline_bits(n_records: int, n_next: int, limit: int = POINTER_BITS) -> int:
 
 
 def _pack(fields: list[tuple[NDArray[np.uint64], int]], n_records: int) -> bytes:
-    """Bit-packs columns, low bits first, into records without gaps; a column may lack the last record's value (zero)."""
+    """Bit-packs columns, low bits first, into records without gaps; what a column lacks at its end is zero."""
     total = sum(bits for _, bits in fields)
     packed = []
     for start in range(0, n_records, PACK_BLOCK):
@@ -228,7 +229,8 @@ def _pack(fields: list[tuple[NDArray[np.uint64], int]], n_records: int) -> bytes
         at = 0
         for values, bits in fields:
             part = values[start:end].astype("<u8").view(np.uint8).reshape(-1, 8)
-            block[: len(part), at : at + bits] = np.unpackbits(part, axis=1, count=bits, bitorder="little") if bits else 0
+            if bits:
+                block[: len(part), at : at + bits] = np.unpackbits(part, axis=1, count=bits, bitorder="little")
             at += bits
         packed.append(np.packbits(block.reshape(-1), bitorder="little").tobytes())
     return b"".join(packed) + bytes(8)  # so that reading 8 bytes at any record stays inside
@@ -253,7 +255,7 @@ def read_header(path: Path) -> Header:
         data = file.read(512)
     at = len(MAGIC) + -len(MAGIC) % 8
     if data[: len(MAGIC)] != MAGIC or data[at : at + len(TEST_VALUES)] != TEST_VALUES:
-        raise LanguageModelError(f"{path}: a KenLM binary of another version or machine: build it anew from its ARPA file")
+        raise LanguageModelError(f"{path}: a KenLM binary of another version: build it anew from its ARPA file")
     at += len(TEST_VALUES)
     try:
         order, _, kind, has_strings, version = FIXED.unpack_from(data, at)
@@ -328,10 +330,8 @@ def read_words(path: Path) -> tuple[str, ...]:
     with data:
         if not header.has_strings:
             raise LanguageModelError(f"{path}: holds no words as text: build it with its vocabulary included")
-        if header.kind >= PLAIN:
-            start = _places(path, header, data).strings
-        else:
-            start = data.rfind(b"<unk>\0")  # behind a hash table whose length depends on KenLM's build
+        # a hash table's length depends on KenLM's build, so there the words are looked for from the end
+        start = _places(path, header, data).strings if header.kind >= PLAIN else data.rfind(b"<unk>\0")
         words = data[max(start, 0) :].split(b"\0")
     if words[0] != b"<unk>" or len(words) != header.sizes[0] + 1:
         raise LanguageModelError(f"{path}: cut off or damaged: {len(words) - 1} of {header.sizes[0]} words are there")
@@ -342,7 +342,7 @@ def read_words(path: Path) -> tuple[str, ...]:
 
 
 def read(path: Path) -> NGramModel:
-    """Takes a trie apart into a model, within its quantisation. Raises LanguageModelError for hash tables and damage."""
+    """Takes a trie apart into a model. Raises LanguageModelError for hash tables and damage."""
     words = read_words(path)
     header, data = _open(path)
     if header.kind < PLAIN:
@@ -353,7 +353,7 @@ def read(path: Path) -> NGramModel:
     order, sizes = header.order, header.sizes
     size = sizes[0]
     centres = _centres(buffer, places, order)
-    unigrams = buffer[places.unigrams : places.unigrams + 16 * (size + 1)].view([("p", "<f4"), ("b", "<f4"), ("next", "<u8")])
+    unigrams = buffer[places.unigrams : places.unigrams + 16 * (size + 1)].view(UNIGRAM)
     pointers = unigrams["next"].astype(np.int64)
 
     # the file's ids → ours, where <unk>, <s> and </s> come first
@@ -365,7 +365,7 @@ def read(path: Path) -> NGramModel:
     arranged = np.concatenate([specials, rest])
     number = np.empty(size, dtype=np.int64)
     number[arranged] = np.arange(size)
-    tables = [Table(np.arange(size), unigrams["p"][arranged].copy(), _positive_zero(unigrams["b"][arranged]))]
+    tables = [Table(np.arange(size), unigrams["prob"][arranged].copy(), _positive_zero(unigrams["backoff"][arranged]))]
     spelled: Rows = number[:, None]
     word_bits = size.bit_length()
     keys = [tables[0].keys]
@@ -375,7 +375,8 @@ def read(path: Path) -> NGramModel:
             value_bits = [31, 32] if n < order else [31]
         low = [places.low_bits[n - 2]] if n < order else []
         n_records = sizes[n - 1]
-        columns = _unpack(buffer[places.records[n - 2] :], [word_bits, *value_bits, *low], n_records + (1 if low else 0))
+        widths = [word_bits, *value_bits, *low]
+        columns = _unpack(buffer[places.records[n - 2] :], widths, n_records + len(low))
         if (np.diff(pointers) < 0).any() or pointers[0] != 0 or pointers[-1] != n_records:
             raise LanguageModelError(f"{path}: damaged: its pointers run past its {n}-grams")
         if (columns[0][:n_records] >= size).any():
@@ -390,10 +391,7 @@ def read(path: Path) -> NGramModel:
                 steps = buffer[places.steps[n - 2] : places.steps[n - 2] + 8 * n_steps].view("<u8").astype(np.int64)
                 high = np.searchsorted(steps, np.arange(n_records + 1), side="right") - 1
                 pointers += high << low[0]
-        if n == 2:
-            ours = spelled[:, 0] * size + spelled[:, 1]
-        else:
-            ours = _keys(keys, spelled, size)
+        ours = _keys(keys, spelled, size)
         if (ours < 0).any():
             raise LanguageModelError(f"{path}: damaged: a {n}-gram's context is missing")
         by_key = np.argsort(ours)
@@ -407,7 +405,7 @@ def _positive_zero(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _centres(buffer: NDArray[np.uint8], places: _Places, order: int) -> list[tuple[NDArray[np.float32], ...]]:
-    """For each order from 2 on: the values that codes stand for (probabilities, back-offs); empty without quantising."""
+    """For each order from 2 on: what codes stand for (probabilities, back-offs); empty without quantising."""
     prob_bits, backoff_bits = places.bits
     if not prob_bits:
         return [()] * (order - 1)

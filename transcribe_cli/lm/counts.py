@@ -1,9 +1,9 @@
 """Counting: sentences → how often each n-gram of each order occurs, within a bounded amount of memory.
 
 Text streams in, becomes word ids in a file, and every order is counted from the one below: the n-gram that starts at a
-position has the key `row of the (n-1)-gram there × V + next word`, so each order is one sort of int64 keys. The keys are
-sorted in blocks that are kept on disk and merged range by range. A position's (n-1)-gram one word later is the n-gram's
-suffix, which gives the suffix links that smoothing needs without a search.
+position has the key `row of the (n-1)-gram there × V + next word`, so each order is one sort of int64 keys. The keys
+are sorted in blocks that are kept on disk and merged range by range. A position's (n-1)-gram one word later is the
+n-gram's suffix, which gives the suffix links that smoothing needs without a search.
 """
 
 import itertools
@@ -28,8 +28,8 @@ BLOCK = 1 << 22  # positions sorted at once; 4 million keys with their ranks are
 class Counts:
     """All n-grams of a text that start and end inside one sentence, <s> and </s> included.
 
-    keys[n - 1]: (N,) int64 as in `ngrams`; occurrences[n - 1]: (N,) int64; suffixes[n - 1]: (N,) int32 rows of the n-gram
-    without its first word in the order below (zeros for words). Words are numbered as they first appear.
+    keys[n - 1]: (N,) int64 as in `ngrams`; occurrences[n - 1]: (N,) int64; suffixes[n - 1]: (N,) int32 rows of the
+    n-gram without its first word in the order below (zeros for words). Words are numbered as they first appear.
     """
 
     words: tuple[str, ...]
@@ -64,7 +64,7 @@ def count(sentences: Iterable[str], order: int, folder: Path | None = None, bloc
             runs = []
             for number, start in enumerate(range(0, n_positions, block)):
                 run = _sort_block(tokens, rows, start, min(start + block, n_positions), n, size)
-                for part, array in zip(("keys", "counts", "ranks"), run, strict=True):
+                for part, array in run.items():
                     np.save(place / f"{part}{number}.npy", array)
                 runs.append(number)
             merged_keys, merged_counts = _merge(place, runs, block)
@@ -99,7 +99,7 @@ def _number_words(sentences: Iterable[str], path: Path) -> tuple[tuple[str, ...]
             tokens = f"<s> {' </s> <s> '.join(block)} </s>".split()
             ids = np.fromiter(map(index.__getitem__, tokens), dtype=np.int32, count=len(tokens))
             if np.count_nonzero(ids < len(SPECIALS)) != 2 * len(block):
-                raise LanguageModelError("the text holds <s>, </s> or <unk> as a word: remove them, they are added here")
+                raise LanguageModelError("the text has <s>, </s> or <unk> as a word: remove them, they are added here")
             ids.tofile(file)
             n_sentences += len(block)
     return tuple(index), n_sentences
@@ -120,17 +120,17 @@ def _inside(tokens: Ids, rows: Ids, start: int, end: int, n: int) -> NDArray[np.
     return inside
 
 
-def _sort_block(tokens: Ids, rows: Ids, start: int, end: int, n: int, size: int) -> tuple[Rows, Rows, Ids]:
+def _sort_block(tokens: Ids, rows: Ids, start: int, end: int, n: int, size: int) -> dict[str, Rows]:
     """Distinct keys of a block in order, how often each occurs, and each inside position's rank among them."""
     inside = np.flatnonzero(_inside(tokens, rows, start, end, n)) + start
     keys = rows[inside].astype(np.int64) * size + tokens[inside + n - 1]
     order = np.argsort(keys)
     ascending = keys[order]
     first = np.concatenate([[True], ascending[1:] != ascending[:-1]]) if len(keys) else np.zeros(0, dtype=bool)
-    ranks = np.empty(len(keys), dtype=np.int32)
-    ranks[order] = np.cumsum(first, dtype=np.int32) - 1
+    ranks = np.empty(len(keys), dtype=np.int64)
+    ranks[order] = np.cumsum(first) - 1
     starts = np.flatnonzero(first)
-    return ascending[starts], np.diff(starts, append=len(keys)), ranks
+    return {"keys": ascending[starts], "counts": np.diff(starts, append=len(keys)), "ranks": ranks}
 
 
 def _merge(place: Path, runs: list[int], block: int) -> tuple[Rows, Rows]:

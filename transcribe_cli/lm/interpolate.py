@@ -15,8 +15,11 @@ from ..errors import LanguageModelError
 from .ngrams import BOS, SPECIALS, UNK, NGramModel, Rows, Table, close, encode, find, renormalise, score
 
 
-def mix(models: Sequence[NGramModel], weights: Sequence[float]) -> NGramModel:
-    """Models and their weights (normalised here) → one model. Raises LanguageModelError for weights that make no sense."""
+def mix(models: Sequence[NGramModel], weights: Sequence[float] | NDArray[np.float64]) -> NGramModel:
+    """Models and their weights (scaled here to sum to one) → one model.
+
+    Raises LanguageModelError for weights that make no sense.
+    """
     if len(models) != len(weights) or not all(weight >= 0 for weight in weights) or not sum(weights) > 0:
         raise LanguageModelError("a mixture needs one weight of 0 or more for each model, and one above 0")
     models = [close(model) for model in models]
@@ -103,13 +106,20 @@ def find_weights(models: Sequence[NGramModel], sentences: Sequence[str]) -> NDAr
     return expectation_maximisation(np.stack([s[known] for s in scores]))
 
 
-def expectation_maximisation(log10_probs: NDArray[np.float64], tolerance: float = 1e-5) -> NDArray[np.float64]:
-    """(models, positions) log10 probabilities of the same words → (models,) weights of the best mixture."""
+def expectation_maximisation(
+    log10_probs: NDArray[np.float64], importance: NDArray[np.float64] | None = None, tolerance: float = 1e-5
+) -> NDArray[np.float64]:
+    """(models, positions) log10 probabilities of the same words → (models,) weights of the best mixture.
+
+    importance: (positions,) what each position counts; alike by default.
+    """
     p = 10.0**log10_probs
     weights = np.full(len(p), 1 / len(p))
+    importance = np.ones(p.shape[1]) if importance is None else importance
+    share = importance / importance.sum()
     for _ in range(500):
         joint = weights[:, None] * p
-        updated = (joint / joint.sum(axis=0)).mean(axis=1)
+        updated = (joint / joint.sum(axis=0)) @ share
         done = np.abs(updated - weights).max() < tolerance
         weights = updated
         if done:

@@ -4,8 +4,8 @@ What comes in is a path, what goes out a `LanguageModel`. Files are looked throu
 trusts what a binary's header says and cannot name the words of one. Probabilities stay in log10 inside KenLM; whoever
 asks it for a score converts it with `LOG_10`.
 
-Source: KenLM's file layout (Heafield 2011): a sanity block, the fixed parameters, the counts, the search structure,
-and, at the very end, the words in the order of their ids, each closed by a zero byte, `<unk>` first.
+A binary's words lie at its very end, in the order of their ids, each closed by a zero byte, `<unk>` first.
+Source: KenLM's file layout, format version 5 (Heafield 2011); see `binary.py`.
 """
 
 import gzip
@@ -20,20 +20,19 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import kenlm
+import numpy as np
 
 from ..alphabet import Alphabet
 from ..errors import LanguageModelError
+from . import binary
 
 LOG_10 = math.log(10.0)  # log10 × LOG_10 = natural log
 SPECIAL = frozenset({"<s>", "</s>", "<unk>"})
 # a character model is a model whose words are single characters, and one of these for the space between words
 SPACES = ("▁", "<space>", "|")
 
-_MAGIC = b"mmap lm http://kheafield.com/code format version 5\n\x00"
-# magic padded to 8, 0.0, 1.0, −0.5, 1 and the largest word index, padding, 1 as 64 bits: what a reader must find
-_SANITY = struct.pack("<56sfffIIIQ", _MAGIC, 0.0, 1.0, -0.5, 1, 0xFFFFFFFF, 0, 1)
-_FIXED = struct.Struct("<B3xfIB3xI")  # order, probing multiplier, kind of model, words stored?, version of the search
-_KINDS = 6  # probing, rest probing, trie, quantised trie, array trie, quantised array trie
+_MULTIPLIER_AT = 92  # of hash tables' room, in a binary's header
+_REST_COSTS = 1
 _MAX_ORDER = 6  # KenLM as its wheels are compiled
 _LONGEST_LINE = 1 << 20  # bytes; a longer "line" means that the file is no ARPA
 
@@ -70,7 +69,7 @@ class LanguageModel:
         path = Path(path)
         try:
             with path.open("rb") as file:
-                head = file.read(len(_MAGIC))
+                head = file.read(16)
         except FileNotFoundError as error:
             raise LanguageModelError(f"{path}: no such language model") from error
         except OSError as error:
@@ -170,45 +169,63 @@ def _tail(reason: str) -> str:
 
 
 def _words_of_binary(path: Path) -> list[str]:
-    """Checks a KenLM binary's header and size and reads its words, [] where it was written without them."""
+    """Checks a KenLM binary's header and length and reads its words, [] where it was written without them."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        n_words = _checked_header(data, path)
-        if not n_words:
-            return []
-        if data[-1:] != b"\x00":
-            raise LanguageModelError(f"{path}: the binary language model is truncated: its words are cut off")
-        # the words are the last strings of the file; <unk> is the first of them, and none can hold a zero byte
-        start = data.rfind(b"<unk>\x00")
-        stored = data[start:-1] if start >= 0 else b""
-    words = stored.split(b"\x00")
-    if len(words) != n_words:
-        raise LanguageModelError(
-            f"{path}: the binary language model is truncated: its {n_words} words are not at its end"
-        )
+        header = binary.read_header(path)
+        _check_header(header, data, path)
+        # KenLM believes the counts: where they do not add up to this very file, it would read beyond its end
+        if header.kind >= binary.PLAIN:
+            end = binary._places(path, header, data).strings
+        else:
+            end = _end_of_hash_tables(header, data)
+        if end > len(data):
+            raise LanguageModelError(f"{path}: truncated: {len(data)} bytes where its header promises {end} and words")
+        # the vocabulary says again how many words there are, without <unk> or, in a hash table, with it
+        n_known = struct.unpack_from("<Q", data, header.n_bytes)[0] + 1
+        if header.kind < binary.PLAIN:
+            n_known = struct.unpack_from("<I", data, header.n_bytes + 4)[0]
+        if n_known != header.sizes[0]:
+            raise LanguageModelError(
+                f"{path}: the binary language model is damaged: {n_known} words, not {header.sizes[0]}"
+            )
+        stored = data[end:]
+    if not header.has_strings:
+        if stored:
+            raise LanguageModelError(
+                f"{path}: the binary language model's header is damaged: it does not fill the file"
+            )
+        return []
+    if not (stored.startswith(b"<unk>\0") and stored.endswith(b"\0") and stored.count(b"\0") == header.sizes[0]):
+        raise LanguageModelError(f"{path}: truncated or damaged: its {header.sizes[0]} words are not at its end")
     try:
-        return stored.decode("utf-8").split("\x00")
+        return stored[:-1].decode("utf-8").split("\0")
     except UnicodeDecodeError as error:
         raise LanguageModelError(f"{path}: the binary language model's words are not UTF-8") from error
 
 
-def _checked_header(data: mmap.mmap, path: Path) -> int:
-    """The number of words that must lie at the end, 0 where none are stored."""
-    if len(data) < len(_SANITY) + _FIXED.size + 8 * _MAX_ORDER:
-        raise LanguageModelError(f"{path}: the binary language model is truncated")
-    if data[: len(_MAGIC)] != _MAGIC:
-        raise LanguageModelError(f"{path}: a KenLM binary of another version: build it again from its ARPA file")
-    if data[: len(_SANITY)] != _SANITY:
-        raise LanguageModelError(f"{path}: the binary language model is damaged or from another kind of machine")
-    order, multiplier, kind, stored, _ = _FIXED.unpack_from(data, len(_SANITY))
-    if not (2 <= order <= _MAX_ORDER and kind < _KINDS and stored <= 1 and 1.0 < multiplier < 1000.0):
+def _check_header(header: binary.Header, data: mmap.mmap, path: Path) -> None:
+    (multiplier,) = struct.unpack_from("<f", data, _MULTIPLIER_AT)
+    if header.order > _MAX_ORDER or header.kind == _REST_COSTS:
         raise LanguageModelError(
-            f"{path}: the binary language model's header is damaged or not supported (order {order}, kind {kind})"
+            f"{path}: order {header.order}, {binary.KINDS[header.kind]}: only tries and hash tables of order 2 to "
+            f"{_MAX_ORDER} can be read"
         )
-    counts = struct.unpack_from(f"<{order}Q", data, len(_SANITY) + _FIXED.size)
-    # in every layout an n-gram takes more than a bit: believing a wilder count would ask for that much memory
-    if counts[0] < 3 or max(counts) > 8 * len(data):
-        raise LanguageModelError(f"{path}: the binary language model is truncated, or its counts are damaged: {counts}")
-    return counts[0] if stored else 0
+    # in every layout an n-gram takes more than a bit: a wilder count is damage
+    if not 1.0 < multiplier < 1000.0 or header.sizes[0] < 3 or max(header.sizes) > 8 * len(data):
+        raise LanguageModelError(f"{path}: truncated, or its header is damaged (n-grams {header.sizes})")
+
+
+def _end_of_hash_tables(header: binary.Header, data: mmap.mmap) -> int:
+    """Where the words begin in a hash-table model: behind four kinds of tables with room to spare."""
+    (multiplier,) = struct.unpack_from("<f", data, _MULTIPLIER_AT)
+
+    def table(n: int, entry: int) -> int:
+        return max(n + 1, int(np.float32(multiplier) * np.float32(n))) * entry
+
+    words, *longer = header.sizes
+    vocabulary, unigrams = 8 + table(words, 12), 8 * (words + 1)
+    middle = sum(table(n, 16) for n in longer[:-1])
+    return header.n_bytes + vocabulary + unigrams + middle + table(longer[-1], 12)
 
 
 def _load_arpa(path: Path, compressed: bool) -> LanguageModel:

@@ -118,7 +118,7 @@ def close(model: NGramModel) -> NGramModel:
         missing = np.flatnonzero(np.isnan(probs))
         partial = NGramModel(model.words, tuple(closed))
         if len(missing):
-            context, word = np.divmod(keys[order][missing], size)
+            context = keys[order][missing] // size
             lower = spelled[n - 1][order][missing][:, 1:]
             rows = _rows([table.keys for table in closed], lower, size)
             probs[missing] = closed[n - 2].log10_backoffs[context] + partial.tables[n - 2].log10_probs[rows]
@@ -188,8 +188,9 @@ def context_sums(model: NGramModel, order: int, suffixes: Rows) -> tuple[NDArray
     """
     table, below = model.tables[order - 1], model.tables[order - 2]
     context = model.contexts(order)
-    explicit = np.bincount(context, weights=10.0**table.log10_probs, minlength=len(below))
-    shorter = np.bincount(context, weights=10.0 ** below.log10_probs[suffixes], minlength=len(below))
+    explicit = np.bincount(context, weights=10.0 ** table.log10_probs.astype(np.float64), minlength=len(below))
+    lower = 10.0 ** below.log10_probs.astype(np.float64)
+    shorter = np.bincount(context, weights=lower[suffixes], minlength=len(below))
     return 1.0 - explicit, 1.0 - shorter
 
 
@@ -212,7 +213,7 @@ def renormalise(model: NGramModel) -> NGramModel:
 
 
 def select(model: NGramModel, keep: Sequence[NDArray[np.bool_]]) -> NGramModel:
-    """The n-grams with a true flag, an array of flags an order; contexts of what is kept must be kept, and all words."""
+    """The n-grams with a true flag (one array an order); contexts of what is kept must be kept, and all words."""
     size = len(model.words)
     tables, rows = [model.tables[0]], np.arange(size)
     for n in range(2, model.order + 1):

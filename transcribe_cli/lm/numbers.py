@@ -5,10 +5,10 @@ which is also what most readers of American text say.
 """
 
 SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+TENS = ("zero", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 SCALES = ("", "thousand", "million", "billion", "trillion", "quadrillion", "quintillion")
 IRREGULAR_ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth",
@@ -68,7 +68,7 @@ def ordinal(number: int) -> str:
 def year(number: int) -> str:
     """1984 → "nineteen eighty four", 1905 → "nineteen oh five", 2005 → "two thousand and five"."""
     century, rest = divmod(number, 100)
-    if not 1100 <= number <= 9999 or century % 10 == 0 and rest < 10:
+    if not 1100 <= number <= 9999 or (century % 10 == 0 and rest < 10):
         return cardinal(number)
     if rest == 0:
         return f"{cardinal(century)} hundred"

@@ -4,12 +4,13 @@ For each n-gram alone: how much the model's perplexity would rise if it backed o
 
     ΔD = −P(h) { p(w|h) [log p(w|h') + log α'(h) − log p(w|h)]  +  (1 − Σ p(·|h)) [log α'(h) − log α(h)] }
 
-with h' the shorter context, α the back-off weight before and α' after. An n-gram goes if e^ΔD − 1 is below the threshold
-and nothing that stays begins with it. P(h) is the product of the model's own probabilities, as in the source, or better,
-how often contexts occur in the training text: smoothed as Kneser–Ney does, the lower orders are no estimate of that.
+with h' the shorter context, α the back-off weight before and α' after. An n-gram goes if e^ΔD − 1 is below the
+threshold and nothing that stays begins or ends with it. P(h) is the product of the model's own probabilities, as in the
+source, or better, how often contexts occur in the text that the model was made from: lower orders that are smoothed as
+Kneser and Ney do are no estimate of that.
 
-Source: Stolcke, "Entropy-based pruning of backoff language models" (1998); on P(h), Chelba et al., "Study on interaction
-between entropy pruning and Kneser-Ney smoothing" (2010).
+Source: Stolcke, "Entropy-based pruning of backoff language models" (1998); on P(h), Chelba et al., "Study on
+interaction between entropy pruning and Kneser-Ney smoothing" (2010).
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .ngrams import BOS, EOS, NGramModel, Rows, close, context_sums, match, renormalise, select, suffix_rows
+from .ngrams import BOS, EOS, NGramModel, Rows, Table, close, context_sums, find, renormalise, select, suffix_rows
 
 Costs = list[NDArray[np.float64]]
 
@@ -25,7 +26,7 @@ Costs = list[NDArray[np.float64]]
 def costs(model: NGramModel, contexts: Sequence[NDArray[np.float64]] | None = None) -> Costs:
     """For each order: e^ΔD − 1 of every n-gram, the relative rise in perplexity without it (infinite for words).
 
-    contexts: P(h) for the rows of each order below the highest (`context_frequencies`); None for the model's own.
+    contexts: P(h) for the rows of each order below the highest (`mixed_shares`); None for the model's own.
     The model must hold every n-gram's suffix (`close`).
     """
     contexts = contexts or own_context_probabilities(model)
@@ -53,15 +54,27 @@ def own_context_probabilities(model: NGramModel) -> list[NDArray[np.float64]]:
     return [10.0**log for log in logs]
 
 
-def context_frequencies(
-    model: NGramModel, texts: Sequence[NDArray[np.int32]], weights: Sequence[float]
+def mixed_shares(
+    mixture: NGramModel,
+    models: Sequence[NGramModel],
+    shares: Sequence[Sequence[NDArray[np.float32]]],
+    weights: NDArray[np.float64],
 ) -> list[NDArray[np.float64]]:
-    """P(h) of every row below the highest order: its share of the positions of encoded texts, the texts weighted."""
-    shares = [np.zeros(len(table)) for table in model.tables[:-1]]
-    for tokens, weight in zip(texts, weights, strict=True):
-        for share, rows in zip(shares, match(model, tokens), strict=False):
-            share += weight * np.bincount(rows[rows >= 0], minlength=len(share)) / len(tokens)
-    return shares
+    """P(h) of every row of a mixture below the highest order, from how often the n-grams of its models occurred.
+
+    shares: a model's n-grams' occurrences a position of its text, as `smoothing.estimate` gives them.
+    """
+    index = {word: i for i, word in enumerate(mixture.words)}
+    total = [np.zeros(len(table)) for table in mixture.tables[:-1]]
+    for model, share, weight in zip(models, shares, weights, strict=True):
+        number = np.array([index[word] for word in model.words])
+        rows = number
+        for n in range(1, min(model.order, mixture.order - 1) + 1):
+            if n > 1:
+                keys = rows[model.contexts(n)] * len(index) + number[model.last_words(n)]
+                rows = find(mixture.tables[n - 1].keys, keys)
+            total[n - 1][rows] += weight * share[n - 1]
+    return total
 
 
 def prune(model: NGramModel, threshold: float, contexts: Sequence[NDArray[np.float64]] | None = None) -> NGramModel:
@@ -70,18 +83,31 @@ def prune(model: NGramModel, threshold: float, contexts: Sequence[NDArray[np.flo
     return _drop(model, costs(model, contexts), threshold)
 
 
-def prune_to(model: NGramModel, n_ngrams: int, contexts: Sequence[NDArray[np.float64]] | None = None) -> NGramModel:
-    """Drops the cheapest n-grams until at most so many are left in all orders together; words always stay."""
-    model = close(model) if contexts is None else model
+def prune_to(model: NGramModel, n_ngrams: int, price: Costs) -> NGramModel:
+    """Drops the cheapest n-grams until at most so many are left in all orders together; words always stay.
+
+    price: what `costs` says of the same model.
+    """
     if sum(model.sizes) <= n_ngrams:
         return model
-    price, suffixes = costs(model, contexts), suffix_rows(model)
+    suffixes = suffix_rows(model)
     low, high = -40.0, 2.0  # natural logarithm of the threshold
-    for _ in range(24):
+    for _ in range(20):
         middle = (low + high) / 2
         left = sum(int(flags.sum()) for flags in _kept(model, price, float(np.exp(middle)), suffixes))
         low, high = (middle, high) if left > n_ngrams else (low, middle)
+        if 0.997 * n_ngrams < left <= n_ngrams:
+            break
     return _drop(model, price, float(np.exp(high)))
+
+
+def shorten(model: NGramModel, order: int) -> NGramModel:
+    """The model without its n-grams longer than an order."""
+    if order >= model.order:
+        return model
+    last = model.tables[order - 1]
+    tables = [*model.tables[: order - 1], Table(last.keys, last.log10_probs, np.zeros_like(last.log10_backoffs))]
+    return NGramModel(model.words, tuple(tables))
 
 
 def _kept(model: NGramModel, price: Costs, threshold: float, suffixes: Sequence[Rows]) -> list[NDArray[np.bool_]]:

@@ -28,9 +28,13 @@ FALLBACK: Discounts = (0.5, 1.0, 1.5)  # where a text is too small or too regula
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A model with how it came about: `discounts[n - 1]`, and the orders that had to use `FALLBACK`."""
+    """A model with how it came about: `discounts[n - 1]`, and the orders that had to use `FALLBACK`.
+
+    shares[n - 1]: (N,) float32, how often each kept n-gram occurs a position of the text.
+    """
 
     model: NGramModel
+    shares: tuple[NDArray[np.float32], ...]
     discounts: tuple[Discounts, ...]
     fallback_orders: tuple[int, ...]
 
@@ -65,8 +69,10 @@ def estimate(counts: Counts, prune: Sequence[int] = (), vocabulary: NDArray[np.b
             p[BOS] = 1.0  # never predicted; scored as certain when it is asked for
         probs.append(p)
         gammas.append(gamma)
+    n_positions = counts.n_tokens + 2 * counts.n_sentences
     return Estimate(
         _assemble(counts, kept, probs, gammas),
+        tuple((o[keep] / n_positions).astype(np.float32) for o, keep in zip(counts.occurrences, kept, strict=True)),
         tuple(d or FALLBACK for d in discounts),
         tuple(n + 1 for n, d in enumerate(discounts) if d is None),
     )

@@ -37,9 +37,17 @@ ABBREVIATIONS = {
     "dec": "december", "e.g": "for example", "i.e": "that is", "viz": "namely",
 }  # fmt: skip
 # these end a sentence as often as they shorten a word, so they need a capital or a digit behind them
-ONLY_BEFORE_NAME = {"st", "mt", "ft", "gen", "col", "hon", "gov", "sen", "jan", "feb", "mar", "apr", "aug", "sept", "oct", "nov", "dec"}  # fmt: skip
-KINGS = "henry|louis|charles|george|william|edward|james|richard|philip|napoleon|elizabeth|mary|pius|leo|gregory|benedict|frederick|alexander|nicholas|peter|catherine|francis|john|paul"  # fmt: skip
-PARTS = "chapter|part|book|volume|act|scene|article|section|title|type|phase|class|stage|number|canto|appendix|table|plate|war"  # fmt: skip
+ONLY_BEFORE_NAME = {
+    "st", "mt", "ft", "gen", "col", "hon", "gov", "sen", "jan", "feb", "mar", "apr", "aug", "sept", "oct", "nov", "dec",
+}  # fmt: skip
+KINGS = (
+    "henry|louis|charles|george|william|edward|james|richard|philip|napoleon|elizabeth|mary|pius|leo|gregory|benedict|"
+    "frederick|alexander|nicholas|peter|catherine|francis|john|paul"
+)
+PARTS = (
+    "chapter|part|book|volume|act|scene|article|section|title|type|phase|class|stage|number|canto|appendix|table|plate|"
+    "war"
+)
 MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 UNITS = {
     "k": "thousand", "bn": "billion", "km": "kilometers", "kg": "kilograms", "mm": "millimeters", "cm": "centimeters",
@@ -111,7 +119,7 @@ def sentences(paragraph: str) -> Iterator[str]:
 
 
 def normalise_lines(lines: Iterable[str]) -> Iterator[str]:
-    """Lines of written text, a paragraph or sentence each → non-empty normalised sentences; unreadable ones left out."""
+    """Lines of written text, a paragraph or sentence each → normalised sentences, without empty and unreadable ones."""
     for line in lines:
         for sentence in sentences(line):
             words = normalise(sentence)
@@ -126,7 +134,7 @@ def _say(number: str, as_year: bool = True) -> str:
     whole, point, fraction = plain.partition(".")
     if point and fraction:
         return f"{_say(whole or '0', False)} point {numbers.digits(fraction)}"
-    if len(whole) > 1 and whole[0] == "0" or len(whole) > 12 or ("," not in number and len(whole) > 7):
+    if (len(whole) > 1 and whole[0] == "0") or len(whole) > 12 or ("," not in number and len(whole) > 7):
         return numbers.digits(whole)  # a telephone number or a code
     if as_year and "," not in number.rstrip(",") and len(whole) == 4 and 1100 <= int(whole) <= 2099:
         return numbers.year(int(whole))
@@ -193,7 +201,7 @@ RULES: tuple[Rule, ...] = (
     (re.compile(rf"\b({SHORT})\.", re.I), _abbreviation),
     (re.compile(r"\b(Mr|Mrs|Dr|Messrs|Mme|Mlle|St)\b(?= [A-Z])"), lambda m: ABBREVIATIONS[m[1].lower()]),
     (re.compile(r"\b(?:[A-Za-z]\.){2,}"), lambda m: f" {m[0].replace('.', ' ')} "),  # initials are spelled
-    (re.compile(rf"\b({KINGS}|{PARTS}) ([IVXLC]{{2,}}|[VX])\b(?!')\.?", re.I), lambda m: _roman(m) if m[2].isupper() else m[0]),
+    (re.compile(rf"\b((?i:{KINGS}|{PARTS})) ([IVXLC]{{2,}}|[VX])\b(?!')\.?"), _roman),
     (re.compile(r"&c\b\.?"), " et cetera "),
     (re.compile(r"&"), " and "),
     (
@@ -201,7 +209,7 @@ RULES: tuple[Rule, ...] = (
         lambda m: f"the {_day(m[1])} of {m[2]}" if _day(m[1]) and m[2][0].isupper() else m[0],
     ),
     (
-        re.compile(rf"\b({MONTHS}),? (\d{{1,2}})(?:st|nd|rd|th)?(?![\d:%,]\d|\d| ?(?:percent|%|million|billion))", re.I),
+        re.compile(rf"\b({MONTHS}),? (\d{{1,2}})(?:st|nd|rd|th)?(?![\d:%,]\d|\d| ?(?:percent|%|[mb]illion))", re.I),
         lambda m: f"{m[1]} {_day(m[2])}" if _day(m[2]) and m[1][0].isupper() else m[0],
     ),
     (re.compile(r"\b([012]?\d):([0-5]\d)(?!\d)(?::\d\d)?"), _time),
@@ -210,7 +218,10 @@ RULES: tuple[Rule, ...] = (
     (re.compile(r"\b\d+(?:-\d+){2,}\b"), lambda m: numbers.digits(m[0].replace("-", ""))),  # a telephone number
     (re.compile(r"(?<=\d) ?- ?(?=\d)"), " to "),
     (re.compile(rf"({NUMBER}) ?%"), lambda m: f" {_say(m[1], False)} percent "),
-    (re.compile(r"\b(\d[\d,]{0,8}) ?(?:st|nd|rd|th)\b", re.I), lambda m: f" {numbers.ordinal(int(m[1].replace(',', '')))} "),
+    (
+        re.compile(r"\b(\d[\d,]{0,8}) ?(?:st|nd|rd|th)\b", re.I),
+        lambda m: f" {numbers.ordinal(int(m[1].replace(',', '')))} ",
+    ),
     (re.compile(r"'(\d0)s\b"), lambda m: f" {numbers.plural(numbers.cardinal(int(m[1])))} "),
     (re.compile(r"\b(\d{4}|\d\d)'?s\b"), lambda m: f" {numbers.plural(_say(m[1]))} "),
     (re.compile(r"(?<!\w)'(\d\d)\b"), lambda m: f" {'oh ' if m[1][0] == '0' else ''}{numbers.cardinal(int(m[1]))} "),

@@ -1,0 +1,224 @@
+"""`transcribe lm`: build, measure, mix, prune, store and tune language models."""
+
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import OptionError
+from ..lm import arpa, binary, files, interpolate, prune, recipe
+from ..lm.build import BuildOptions
+from ..lm.build import build as build_model
+from ..lm.model import LOG_10, LanguageModel
+from ..lm.ngrams import close
+from .flags import takes_options
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Build, measure, mix, prune, store and tune n-gram language models."""
+
+
+ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="ARPA (plain, .gz) or KenLM binary.")]
+TextArguments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TEXT…", help="Text files, plain or .gz, .bz2, .xz; - or none for standard input."),
+]
+OutputFlag = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write; .bin for a KenLM binary, else ARPA.")
+]
+BinaryFlag = Annotated[bool, typer.Option("--binary", help="Write a KenLM binary whatever the name says.")]
+BitsFlag = Annotated[
+    int, typer.Option("--bits", help="Bits of a quantised value in a binary; 0 keeps floats.", min=0, max=25)
+]
+NormaliseFlag = Annotated[
+    bool,
+    typer.Option(
+        "--normalise/--as-is",
+        help="Write text as it is said (lower case, numbers in words), or take words as they stand, a sentence a line.",
+    ),
+]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@app.command(no_args_is_help=True)
+@takes_options(BuildOptions)
+def build(
+    corpus: TextArguments = None,
+    *,
+    output: OutputFlag,
+    as_binary: BinaryFlag = False,
+    bits: BitsFlag = 8,
+    normalise: NormaliseFlag = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
+    build_options: BuildOptions,
+) -> None:
+    """Estimate a model from text: interpolated modified Kneser-Ney."""
+    started = time.perf_counter()
+    built = build_model(files.sentences(corpus or ["-"], normalise), build_options)
+    files.save(built.model, output, as_binary, bits)
+    if quiet:
+        return
+    for order in built.fallback_orders:
+        _say(f"the text is too small or too regular to estimate the discounts of {order}-grams: took 0.5, 1 and 1.5")
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e3 if sys.platform == "linux" else 1e6)
+    _say(
+        f"{output}: {built.n_tokens} words in {built.n_sentences} sentences, {built.n_words} different; "
+        f"n-grams {_plus(built.model.sizes)}; {time.perf_counter() - started:.1f} s, {megabytes:.0f} MB of memory"
+    )
+
+
+@app.command(no_args_is_help=True)
+def score(model: ModelArgument, text: TextArguments = None, *, normalise: NormaliseFlag = True) -> None:
+    """Print the log10 probability of each sentence, how many of its words are unknown, and the sentence."""
+    known = LanguageModel.load(model)
+    for sentence in files.sentences(text or ["-"], normalise):
+        unknown = sum(unit not in known.kenlm for unit in known.units(sentence))
+        print(f"{known.score(sentence) / LOG_10:.4f}\t{unknown}\t{sentence}")
+
+
+@app.command(no_args_is_help=True)
+def perplexity(model: ModelArgument, text: TextArguments = None, *, normalise: NormaliseFlag = True) -> None:
+    """Print how surprising a text is to a model: perplexity with and without unknown words, and their share."""
+    known = LanguageModel.load(model)
+    total = total_known = 0.0
+    n_words = n_unknown = n_sentences = 0
+    for sentence in files.sentences(text or ["-"], normalise):
+        for log10, _, unknown in known.kenlm.full_scores(" ".join(known.units(sentence))):
+            total += log10
+            total_known += 0.0 if unknown else log10
+            n_unknown += unknown
+            n_words += 1
+        n_words -= 1  # the end of the sentence
+        n_sentences += 1
+    if not n_words:
+        raise OptionError("there are no words in the text")
+    n_scored = n_words + n_sentences
+    print(f"perplexity\t{10 ** (-total / n_scored):.2f}")
+    print(f"without unknown words\t{10 ** (-total_known / max(1, n_scored - n_unknown)):.2f}")
+    print(f"unknown words\t{n_unknown} of {n_words} ({100 * n_unknown / n_words:.2f} %)")
+    print(f"sentences\t{n_sentences}")
+
+
+@app.command(no_args_is_help=True)
+def info(model: ModelArgument) -> None:
+    """Print what a model file is: its kind, order, n-grams of each order, size."""
+    if binary.is_binary(model):
+        header = binary.read_header(model)
+        kind, sizes = f"KenLM binary, {binary.KINDS[header.kind]}", header.sizes
+    else:
+        kind, sizes = "ARPA", arpa.read_sizes(model)
+    known = LanguageModel.load(model)
+    print(f"kind\t{kind}\nunit\t{known.unit}\norder\t{len(sizes)}")
+    for n, size in enumerate(sizes, 1):
+        print(f"{n}-grams\t{size}")
+    print(f"bytes\t{model.stat().st_size}")
+
+
+@app.command(no_args_is_help=True)
+def vocab(
+    model: ModelArgument,
+    scores: Annotated[bool, typer.Option("--scores", help="With log10 probabilities, likeliest first.")] = False,
+) -> None:
+    """Print the words of a model, one a line."""
+    known = LanguageModel.load(model)
+    if not scores:
+        sys.stdout.writelines(word + "\n" for word in sorted(known.words))
+        return
+    rated = sorted((-known.kenlm.score(word, bos=False, eos=False), word) for word in known.words)
+    sys.stdout.writelines(f"{-cost:.4f}\t{word}\n" for cost, word in rated)
+
+
+@app.command("interpolate", no_args_is_help=True)
+def interpolate_models(
+    models: Annotated[list[Path], typer.Argument(metavar="A B…", help="Two models or more.")],
+    *,
+    output: OutputFlag,
+    weight: Annotated[
+        list[float] | None, typer.Option("--weight", help="A model's weight, given once a model in their order.")
+    ] = None,
+    tune_text: Annotated[
+        list[str] | None, typer.Option("--tune", metavar="TEXT", help="Find the weights that suit this text.")
+    ] = None,
+    as_binary: BinaryFlag = False,
+    bits: BitsFlag = 8,
+    normalise: NormaliseFlag = True,
+) -> None:
+    """Mix models: the probability of a word is the weighted mean of what they say."""
+    if len(models) < 2:
+        raise OptionError("give two models or more to mix")
+    if (weight is None) == (tune_text is None):
+        raise OptionError("give --weight for each model, or --tune with a text that the mixture should suit")
+    if weight is not None and len(weight) != len(models):
+        raise OptionError(f"{len(models)} models and {len(weight)} weights: give --weight once for each model")
+    loaded = [files.load(path) for path in models]
+    if tune_text is not None:
+        weight = interpolate.find_weights(loaded, list(files.sentences(tune_text, normalise))).tolist()
+        _say("weights: " + ", ".join(f"{path} {w:.4f}" for path, w in zip(models, weight, strict=True)))
+    files.save(interpolate.mix(loaded, weight or []), output, as_binary, bits)
+
+
+@app.command("prune", no_args_is_help=True)
+def prune_model(
+    model: ModelArgument,
+    *,
+    output: OutputFlag,
+    entropy: Annotated[
+        float | None,
+        typer.Option(help="Drop n-grams whose loss raises perplexity by less than this share.", min=0),
+    ] = None,
+    max_ngrams: Annotated[int | None, typer.Option(help="Drop the cheapest until so many are left.", min=1)] = None,
+    order: Annotated[int | None, typer.Option(help="Drop longer n-grams.", min=1)] = None,
+    as_binary: BinaryFlag = False,
+    bits: BitsFlag = 8,
+) -> None:
+    """Make a model smaller at the least loss (relative entropy)."""
+    if entropy is None and max_ngrams is None and order is None:
+        raise OptionError("give --entropy, --max-ngrams or --order: how much to drop")
+    small = files.load(model)
+    before = small.sizes
+    if order is not None:
+        small = prune.shorten(small, order)
+    if entropy is not None:
+        small = prune.prune(small, entropy)
+    if max_ngrams is not None:
+        small = close(small)
+        small = prune.prune_to(small, max_ngrams, prune.costs(small))
+    files.save(small, output, as_binary, bits)
+    _say(f"{output}: n-grams {_plus(before)} → {_plus(small.sizes)}")
+
+
+def _plus(sizes: tuple[int, ...]) -> str:
+    return " + ".join(map(str, sizes))
+
+
+@app.command("binary", no_args_is_help=True)
+def binary_model(
+    model: ModelArgument,
+    *,
+    output: OutputFlag,
+    bits: BitsFlag = 8,
+    compressed: Annotated[bool, typer.Option("--compressed/--plain-pointers", help="Smaller, or faster.")] = True,
+) -> None:
+    """Store a model as a KenLM binary, which loads in milliseconds."""
+    binary.write(files.load(model), output, bits, compressed)
+    _say(f"{output}: {output.stat().st_size} bytes")
+
+
+@app.command("recipe", no_args_is_help=True)
+def build_recipe(
+    file: Annotated[Path, typer.Argument(metavar="RECIPE", help="TOML; configs/lm.toml shows every key.")],
+    *,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder with text/ and the manifests.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where lm.bin and lm.json go.")],
+) -> None:
+    """Build a model from many sources: one model each, mixed, pruned to a size, with a card."""
+    recipe.build(recipe.load(file), data, output, _say)

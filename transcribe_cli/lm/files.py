@@ -1,0 +1,69 @@
+"""Models and texts on disk: which reader or writer a file needs.
+
+In go paths, out come `NGramModel`s and lines of text, and back. A model is an ARPA file (plain or .gz) or a KenLM trie
+(.bin); what it is shows in its first bytes when it is read, in its name when it is written.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from ..errors import InputError, InputNotFound
+from . import arpa, binary
+from .ngrams import NGramModel
+from .text import normalise_lines
+
+BINARY_ENDINGS = (".bin", ".binary", ".klm", ".trie")
+
+
+def load(path: Path) -> NGramModel:
+    """Reads an ARPA file or a KenLM trie. Raises InputNotFound, LanguageModelError."""
+    return binary.read(path) if binary.is_binary(path) else arpa.read(path)
+
+
+def save(model: NGramModel, path: Path, as_binary: bool = False, bits: int = 8) -> None:
+    """Writes a KenLM trie where the name ends so or it is asked for, else an ARPA file. Raises OutputError."""
+    if as_binary or path.suffix in BINARY_ENDINGS:
+        binary.write(model, path, bits)
+    else:
+        arpa.write(model, path)
+
+
+def lines(paths: Sequence[str | Path]) -> Iterator[str]:
+    """The lines of text files, plain or compressed (.gz, .bz2, .xz), in order; "-" is standard input.
+
+    Raises:
+        InputNotFound: no such file.
+        InputError: a file that is not UTF-8 text; the message names the line.
+    """
+    for path in paths:
+        with cast(BinaryIO, sys.stdin.buffer) if str(path) == "-" else _open(Path(path)) as file:
+            for number, line in enumerate(file, 1):
+                if number == 1:
+                    line = line.removeprefix(b"\xef\xbb\xbf")
+                try:
+                    yield line.decode()
+                except UnicodeDecodeError as error:
+                    raise InputError(
+                        f"{path}: line {number} is not UTF-8; if it is text, convert it (iconv -f latin1 -t utf-8)"
+                    ) from error
+
+
+def _open(path: Path) -> BinaryIO:
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name the text files in it")
+    if not path.exists():
+        raise InputNotFound(f"{path}: no such file")
+    return cast(BinaryIO, arpa.open_text(path))
+
+
+def sentences(paths: Sequence[str | Path], normalise: bool = True) -> Iterator[str]:
+    """The sentences of text files, normalised, or line by line as they are (lower case and spacing are theirs)."""
+    text = lines(paths)
+    return normalise_lines(text) if normalise else (" ".join(line.split()) for line in text)
+
+
+def characters(text: str) -> str:
+    """A sentence as the units of a character model: "to go" → "t o ▁ g o"."""
+    return " ".join("▁".join(text.split()))

@@ -1,0 +1,314 @@
+"""A whole language model from a recipe: many sources → one pruned, mixed, binary model with its card.
+
+In goes a TOML recipe (`configs/lm.toml` shows every key) and the folder with its texts; out come `lm.bin` and
+`lm.json`. Every source is normalised once and cleaned of lines that overlap the transcripts it will be tested on; each
+component gets a model of its own; their weights are those that suit the tuning texts; the mixture is pruned by entropy,
+with the contexts' true frequencies, until its file fits.
+"""
+
+import json
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputNotFound, OptionError
+from . import binary, counts, prune, smoothing
+from .arpa import open_text
+from .interpolate import expectation_maximisation, mix
+from .ngrams import BOS, UNK, NGramModel, encode, score
+from .text import normalise
+
+BLOCK_LINES = 50  # lines that are held out together, so that neighbours do not give each other away
+OVERLAP_WORDS = 8
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One text file with what its licence asks to be told."""
+
+    file: str
+    licence: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """Sources that share one model."""
+
+    name: str
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TuneSet:
+    """A text that the weights are tuned on: transcripts of a manifest, or held-out lines of sources."""
+
+    name: str
+    weight: float
+    manifest: str = ""
+    source: str = ""
+    held_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The recipe's keys; see `configs/lm.toml`."""
+
+    name: str
+    components: tuple[Component, ...]
+    tune: tuple[TuneSet, ...]
+    order: int = 3
+    prune: tuple[int, ...] = (0, 0, 1)
+    min_count: int = 3
+    max_bytes: int = 30_000_000
+    bits: int = 8
+    exclude: tuple[str, ...] = ()
+    held_out: int = 100
+
+
+def load(path: Path) -> Recipe:
+    """Reads a recipe. Raises OptionError, naming the key, where it makes no sense."""
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise InputNotFound(f"{path}: no such file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionError(f"{path}: not TOML ({error})") from error
+    try:
+        components = tuple(
+            Component(part["name"], tuple(Source(**source) for source in part["sources"]))
+            for part in data.pop("component")
+        )
+        tune = tuple(TuneSet(**_frozen(part)) for part in data.pop("tune"))
+        plain = _frozen(data)
+        return Recipe(components=components, tune=tune, **plain)
+    except KeyError as error:
+        raise OptionError(f"{path}: the recipe lacks {error}") from error
+    except TypeError as error:
+        raise OptionError(f"{path}: {error}") from error
+
+
+def _frozen(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A source's normalised lines: to learn from, to tune weights on, to report perplexities on."""
+
+    train: list[str]
+    tune: list[str]
+    report: list[str]
+
+
+def build(recipe: Recipe, data: Path, output: Path, say: Say = lambda _: None) -> dict[str, Any]:
+    """Builds the model into `output` and returns its card. `say` is told what happens, a line at a time."""
+    started = time.perf_counter()
+    work = output / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    texts, dropped = prepare(recipe, data, work, say)
+    mixture, frequencies, weights, vocabulary = mixture_of(recipe, data, texts, say)
+    price = prune.costs(mixture, frequencies)
+    model, n_bytes = fit(mixture, price, output / "lm.bin", recipe.max_bytes, recipe.bits, say)
+    card = {
+        "name": recipe.name,
+        "order": model.order,
+        "ngrams": list(model.sizes),
+        "bytes": n_bytes,
+        "estimation": "interpolated modified Kneser-Ney, one model a component, mixed linearly",
+        "pruning": f"count thresholds {list(recipe.prune)} a component, then by relative entropy to the file's size",
+        "quantisation_bits": recipe.bits,
+        "vocabulary": f"{vocabulary} words seen {recipe.min_count} times or more",
+        "weights": {c.name: round(float(w), 4) for c, w in zip(recipe.components, weights, strict=True)},
+        "corpora": [
+            {"component": component.name, "words": _count_words(texts[source.file].train), **_fields(source)}
+            for component in recipe.components
+            for source in component.sources
+        ],
+        "overlap": {"compared_with": list(recipe.exclude), "words_in_a_row": OVERLAP_WORDS, "lines_dropped": dropped},
+        "held_out": report(model, texts),
+        "seconds": round(time.perf_counter() - started),
+    }
+    (output / "lm.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    return card
+
+
+def _fields(source: Source) -> dict[str, str]:
+    return {"file": source.file, "licence": source.licence, "origin": source.origin}
+
+
+def _count_words(lines: Iterable[str]) -> int:
+    return sum(line.count(" ") + 1 for line in lines)
+
+
+def prepare(recipe: Recipe, data: Path, work: Path, say: Say) -> tuple[dict[str, Texts], int]:
+    """Normalises every source (once), drops lines that overlap the excluded transcripts, and holds lines out."""
+    forbidden = overlap_hashes(line for name in recipe.exclude for line in transcripts(data / name, ""))
+    texts, dropped = {}, 0
+    for source in (source for component in recipe.components for source in component.sources):
+        kept = work / f"{source.file}.txt"
+        if not kept.exists():
+            part = kept.with_suffix(".part")
+            with open_text(_find_text(data, source.file)) as raw, part.open("w") as file:
+                for line in raw:
+                    words = normalise(line.decode("utf-8", "replace").strip())
+                    if words:
+                        file.write(words + "\n")
+            part.rename(kept)
+        lines = kept.read_text().splitlines()
+        overlapping = overlaps(lines, forbidden)
+        dropped += len(overlapping)
+        lines = [line for i, line in enumerate(lines) if i not in overlapping]
+        texts[source.file] = split(lines, recipe.held_out)
+        say(f"{source.file}: {len(lines)} lines, {len(overlapping)} dropped for overlap")
+    return texts, dropped
+
+
+def _find_text(data: Path, name: str) -> Path:
+    for path in sorted((data / "text").glob(f"{name}.txt*")):
+        return path
+    raise InputNotFound(f"{data / 'text' / name}.txt: no such file, plain or compressed")
+
+
+def transcripts(manifest: Path, source: str) -> Iterator[str]:
+    """The texts of a manifest's lines (of one source)."""
+    with open_text(manifest) as file:
+        for line in file:
+            entry = json.loads(line)
+            if not source or entry.get("source") == source:
+                yield str(entry["text"])
+
+
+def split(lines: Sequence[str], period: int) -> Texts:
+    """Holds out two blocks of lines in each `period` blocks, one to tune on and one to report on."""
+    parts: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for block, start in enumerate(range(0, len(lines), BLOCK_LINES)):
+        part = {period // 4: 1, 3 * period // 4: 2}.get(block % period, 0)
+        parts[part].extend(lines[start : start + BLOCK_LINES])
+    return Texts(*parts)
+
+
+def overlap_hashes(lines: Iterable[str]) -> NDArray[np.uint64]:
+    """Hashes of all stretches of `OVERLAP_WORDS` words of each line, sorted."""
+    parts = [_stretches(line.split()) for line in lines]
+    return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint64)
+
+
+def overlaps(lines: Sequence[str], forbidden: NDArray[np.uint64], block: int = 100_000) -> set[int]:
+    """Indices of lines that take part in a stretch of words, across line ends too, that is among the forbidden."""
+    found: set[int] = set()
+    for start in range(0, len(lines), block):
+        # a stretch may cross into the next block: it is looked at from this one
+        part = [line.split() for line in lines[start : start + block + OVERLAP_WORDS]]
+        line_of = np.repeat(np.arange(start, start + len(part)), [len(words) for words in part])
+        hashes = _stretches([word for words in part for word in words])
+        for at in np.flatnonzero(np.isin(hashes, forbidden)):
+            found.update(line_of[at : at + OVERLAP_WORDS].tolist())
+    return found
+
+
+def _stretches(words: Sequence[str]) -> NDArray[np.uint64]:
+    """A 64-bit hash of each `OVERLAP_WORDS` words in a row; equal stretches have equal hashes within one process."""
+    hashes = np.fromiter((hash(word) for word in words), dtype=np.int64, count=len(words)).view(np.uint64)
+    n = len(words) - OVERLAP_WORDS + 1
+    if n < 1:
+        return np.empty(0, dtype=np.uint64)
+    total = np.zeros(n, dtype=np.uint64)
+    for i in range(OVERLAP_WORDS):
+        total = total * np.uint64(0x9E3779B97F4A7C15) + hashes[i : i + n]
+    return total
+
+
+def mixture_of(
+    recipe: Recipe, data: Path, texts: dict[str, Texts], say: Say
+) -> tuple[NGramModel, list[NDArray[np.float64]], NDArray[np.float64], int]:
+    """The unpruned mixture, its contexts' frequencies in the weighted text, the weights, the number of words."""
+    total: Counter[str] = Counter()
+    for text in texts.values():
+        for line in text.train:
+            total.update(line.split())
+    vocabulary = {word for word, n in total.items() if n >= recipe.min_count}
+    say(f"vocabulary: {len(vocabulary)} of {len(total)} words")
+    models, shares = [], []
+    for component in recipe.components:
+        lines = (line for source in component.sources for line in texts[source.file].train)
+        counted = counts.count(lines, recipe.order)
+        wanted = np.array([word in vocabulary for word in counted.words])
+        estimate = smoothing.estimate(counted, recipe.prune, wanted)
+        models.append(estimate.model)
+        shares.append(estimate.shares)
+        say(f"{component.name}: {counted.n_tokens} words, n-grams {models[-1].sizes}")
+        del counted, estimate
+    weights = tune_weights(recipe, data, texts, models)
+    say("weights: " + ", ".join(f"{c.name} {w:.3f}" for c, w in zip(recipe.components, weights, strict=True)))
+    mixture = mix(models, weights)
+    say(f"mixture: n-grams {mixture.sizes}")
+    return mixture, prune.mixed_shares(mixture, models, shares, weights), weights, len(vocabulary)
+
+
+def tune_weights(
+    recipe: Recipe, data: Path, texts: dict[str, Texts], models: Sequence[NGramModel]
+) -> NDArray[np.float64]:
+    """Weights of the components under which all tuning texts together, weighted, are most probable."""
+    joined = len(set().union(*(model.words for model in models)))
+    columns, importance = [], []
+    for part in recipe.tune:
+        lines = list(transcripts(data / part.manifest, part.source)) if part.manifest else []
+        lines += [line for name in part.held_out for line in texts[name].tune]
+        scores, known = [], np.zeros(0, dtype=bool)
+        for model in models:
+            tokens = encode(lines, model.words)
+            known = (known if len(known) else np.zeros(len(tokens), dtype=bool)) | (tokens > UNK) & (tokens != BOS)
+            scores.append(score(model, tokens) - np.where(tokens == UNK, np.log10(joined - len(model.words) + 1), 0))
+        columns.append(np.stack(scores)[:, known])
+        importance.append(np.full(known.sum(), part.weight / known.sum()))
+    return expectation_maximisation(np.concatenate(columns, axis=1), np.concatenate(importance))
+
+
+def fit(
+    model: NGramModel, price: prune.Costs, path: Path, max_bytes: int, bits: int, say: Say
+) -> tuple[NGramModel, int]:
+    """Prunes a model by entropy until its binary file is at most so long, and writes it there.
+
+    price: what `prune.costs` says of the model's n-grams.
+    """
+    fixed = 36 * model.sizes[0]  # a word costs its hash, its record and its letters
+    bytes_a_gram = 4.6
+    while True:
+        wanted = model.sizes[0] + max(0, int(0.99 * (max_bytes - fixed) / bytes_a_gram))
+        small = prune.prune_to(model, wanted, price)
+        binary.write(small, path, bits)
+        n_bytes = path.stat().st_size
+        say(f"{path.name}: n-grams {small.sizes}, {n_bytes} bytes")
+        if small.order == 1 or (n_bytes <= max_bytes and (n_bytes > 0.95 * max_bytes or small.sizes == model.sizes)):
+            return small, n_bytes
+        bytes_a_gram = (n_bytes - fixed) / sum(small.sizes[1:])
+
+
+def report(model: NGramModel, texts: dict[str, Texts]) -> dict[str, dict[str, float]]:
+    """Perplexity (unknown words left out) and share of unknown words on every source's held-out lines."""
+    return {name: measure(model, text.report) for name, text in texts.items() if text.report}
+
+
+def measure(model: NGramModel, sentences: Sequence[str]) -> dict[str, float]:
+    """Perplexity over known words and sentence ends, words, and the percentage of unknown words."""
+    tokens = encode(sentences, model.words)
+    words = tokens != BOS
+    known = words & (tokens != UNK)
+    log10 = score(model, tokens)[known].mean()
+    n_words = int(words.sum()) - len(sentences)
+    unknown = int((tokens == UNK).sum())
+    return {
+        "perplexity": round(float(10**-log10), 1),
+        "words": n_words,
+        "unknown_percent": round(100 * unknown / n_words, 2),
+    }
