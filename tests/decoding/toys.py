@@ -43,7 +43,7 @@ def load(text: str | bytes, folder: Path, name: str = "toy.arpa") -> LanguageMod
 
 
 def rows(alphabet: Alphabet, *frames: dict[str, float]) -> NDArray[np.float64]:
-    """{token: probability} a frame ("" is the blank; what is left goes to all tokens alike) → (T, V) log-probabilities."""
+    """{token: probability} a frame ("" is the blank), the rest spread over all tokens → (T, V) log-probabilities."""
     out = np.empty((len(frames), len(alphabet)))
     for row, frame in zip(out, frames, strict=True):
         row[:] = (1 - sum(frame.values())) / len(alphabet) + 1e-12
