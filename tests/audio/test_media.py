@@ -140,3 +140,15 @@ def test_a_truncated_container_gives_what_is_there_or_one_line(tmp_path: Path) -
     with pytest.raises(AudioError) as caught:
         read(tmp_path / "cut.mp4", RATE)
     assert "\n" not in str(caught.value)
+
+
+def test_a_number_of_channels_that_changes_ends_the_recording_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make(tmp_path / "mono.aac", "aac", 16000, "mono", False)
+    make(tmp_path / "stereo.aac", "aac", 16000, "stereo", False)
+    joined = tmp_path / "joined.aac"
+    joined.write_bytes((tmp_path / "mono.aac").read_bytes() + (tmp_path / "stereo.aac").read_bytes())
+    assert 1.9 < len(read(joined, RATE)) / RATE < 4.3
+    assert len(caplog.records) <= 1
+    assert all("joined.aac" in record.message for record in caplog.records)

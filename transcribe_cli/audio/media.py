@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,13 +71,28 @@ def opened(path: str, info_path: Path, name: str) -> Iterator["MediaSource"]:
     with open(path, "rb") as file:
         try:
             # a file object and a list of formats: nothing in the file can make FFmpeg open another one
-            container = av.open(file, options={"format_whitelist": ",".join(FORMATS)}, metadata_errors="replace")
+            container = av.open(
+                _Bytes(file), options={"format_whitelist": ",".join(FORMATS)}, metadata_errors="replace"
+            )
         except (av.error.FFmpegError, ValueError, OSError) as error:
             raise AudioError(f"{name}: not a recording that can be read ({_reason(error)}); is it damaged?") from error
         try:
             yield MediaSource(container, info_path, name)
         finally:
             container.close()
+
+
+class _Bytes:
+    """A file for FFmpeg: a senseless position from a damaged header gives −1, where PyAV would print a traceback."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.tell, self._file = file.read, file.tell, file
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
 
 
 def _reason(error: Exception) -> str:
@@ -157,6 +172,8 @@ class MediaSource:
                 frame.pts = None  # the resampler would fill or drop samples to follow them
                 for out in resampler.resample(frame):
                     block = np.ascontiguousarray(out.to_ndarray().T, dtype=np.float32)
+                    if block.shape[1] != info.channels:
+                        raise ValueError("the number of channels changes")
                     yield position, block
                     position += len(block)
             for out in resampler.resample(None):
