@@ -44,6 +44,7 @@ def test_a_model_is_measured_over_a_manifest(home, capsys):
     assert set(own["groups"]["speaker"]) == {"s0", "s1"}
     wrong = next(u for u in own["utterances"] if u["id"] == "u0")
     assert wrong["loss"] > wrong["hypothesis_loss"] > 0
+    assert [row["id"] for row in own["suspected_references"]] == ["u0"]
     assert own["search"] == {"wrong": 1, "search_errors": 0, "model_errors": 1}
     assert found["speed"]["times_real_time"] > 0
     assert sum(found["speed"]["shares"].values()) == pytest.approx(1)
@@ -83,6 +84,18 @@ def test_an_unreadable_recording_is_left_out_and_said(home, capsys):
     out = capsys.readouterr().out
     assert "3 utterances, normaliser basic" in out
     assert "1 utterances could not be read" in out
+
+
+def test_the_temperature_goes_into_the_card_and_mends_the_confidences(home, capsys):
+    lines = [json.loads(line) for line in (home / "set.jsonl").read_text().splitlines()]
+    lines[1]["text"] = "a bead"  # the model hears "head"
+    (home / "set.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    before = figures(capsys, "set.jsonl", "--mend-card")["systems"][0]["calibration"]
+    card = json.loads((home / "models" / "toy" / "card.json").read_text())
+    assert card["confidence_temperature"] == pytest.approx(before["temperature"], abs=1e-3)
+    after = figures(capsys, "set.jsonl")["systems"][0]["calibration"]
+    assert after["ece"] == pytest.approx(before["mended"]["ece"], abs=0.01)
+    assert after["ece"] < before["ece"]
 
 
 def test_exit_code_tells_whether_the_limit_is_kept(home, capsys):

@@ -142,8 +142,8 @@ def test_a_bars_height_is_its_rate():
 
 
 def test_infinite_rates_are_shown_and_not_drawn():
-    assert terminal.percent(float("inf")) == "∞"
-    assert terminal.percent(None) == "–"
+    assert report.percent(float("inf")) == "∞"
+    assert report.percent(None) == "–"
     assert "<title>" not in bars(["x"], [("s", [(None, None, None)])], "test")
 
 

@@ -2,10 +2,9 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from ..alignment.segments import SegmentOptions
 from ..audio.degrade import Degradation, parse
@@ -16,6 +15,7 @@ from ..emission.windows import WindowOptions
 from ..errors import OptionError
 from ..evaluate import measure, report, terminal, texts
 from ..evaluate.compare import compare
+from ..evaluate.mend import mend_card
 from ..evaluate.options import EvaluateOptions
 from ..evaluate.page import page
 from ..evaluate.report import Facts, System
@@ -25,6 +25,9 @@ from ..pipeline import ModelOptions, Options, Recogniser
 from .configuration import ConfigFlag
 from .flags import takes_options
 from .progress import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -76,6 +79,8 @@ def evaluate(
     """
     if sum((manifest is not None, ref is not None or hyp is not None, compare_files is not None)) != 1:
         raise OptionError("give one of: a manifest or folder; --ref with --hyp; --compare with two evaluations")
+    from rich.console import Console
+
     # the report is for people, so a pipe gets it too, without colours
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False)
     failed, sounds = 0, dict[str, str]()
@@ -95,7 +100,7 @@ def evaluate(
 def _finish(
     summary: dict[str, Any],
     sounds: dict[str, str],
-    console: Console,
+    console: "Console",
     options: EvaluateOptions,
     json_file: Path | None,
     report_file: Path | None,
@@ -111,7 +116,7 @@ def _finish(
         write_atomically(report_file, page(summary, sounds, f"Evaluation of {summary['systems'][0]['name']}"))
     rate = summary["systems"][0]["words"]["rate"]
     if options.max_wer is not None and 100 * rate > options.max_wer:
-        shown = terminal.percent(rate)
+        shown = report.percent(rate)
         print(f"transcribe: the word error rate {shown} is above --max-wer {options.max_wer:g}", file=sys.stderr)
         return 1
     return 0
@@ -168,12 +173,22 @@ def _measure(
     summary = report.summarise(
         plain.systems, evaluate.by, plain.speed, notes, evaluate.draws, evaluate.seed, evaluate.draw_together
     )
+    if evaluate.mend_card:
+        summary["notes"].append(_mend(recogniser, summary["systems"][0]["calibration"]))
     if evaluate.degrade:
         summary["robustness"] = report.robustness(robustness, evaluate.draws, evaluate.seed)
     return summary, sounds, 1 if plain.failures else 0
 
 
-def _compare(first: Path, second: Path, console: Console) -> None:
+def _mend(recogniser: Recogniser, calibration: dict[str, Any] | None) -> str:
+    """Writes the temperature into the card; returns what was done, in words."""
+    if calibration is None or calibration["temperature"] is None:
+        return "the card was left as it is: a temperature needs right and wrong words"
+    temperature = mend_card(recogniser.bundle.folder, calibration["temperature"])
+    return f"the card's confidence_temperature is now {temperature:g}"
+
+
+def _compare(first: Path, second: Path, console: "Console") -> None:
     sides = [report.read(path)["systems"][0] for path in (first, second)]
     found = compare(report.counts_by_id(sides[0]), report.counts_by_id(sides[1]))
     names = [f"{side['name']} ({path.name})" for side, path in zip(sides, (first, second), strict=True)]

@@ -26,6 +26,7 @@ class EvaluateOptions:
         metavar="KIND",
     )
     listen: int = option(20, "worst utterances whose sound goes into the page of --report", minimum=0, maximum=10_000)
+    mend_card: bool = option(False, "write the temperature that makes confidences honest into the model's card")
     max_wer: float | None = option(
         None, "exit with 1 when the word error rate, in per cent, is above this", minimum=0, metavar="PERCENT"
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from .terminal import group_rate, percent
+from .report import group_rate, percent
 
 COLOURS = ("#2b6cb0", "#dd6b20", "#2f855a", "#805ad5")
 
@@ -269,9 +269,9 @@ def bars(labels: Sequence[str], series: Sequence[Series], caption: str) -> str:
 
     out = []
     for k in range(5):
-        value = highest * k / 4
-        out.append(f'<line x1="{left}" x2="{width}" y1="{y(value):.1f}" y2="{y(value):.1f}" stroke="#e2e8f0"/>')
-        out.append(f'<text x="{left - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{100 * value:.0f} %</text>')
+        tick = highest * k / 4
+        out.append(f'<line x1="{left}" x2="{width}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="#e2e8f0"/>')
+        out.append(f'<text x="{left - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{100 * tick:.0f} %</text>')
     for s, (name, points) in enumerate(series):
         colour = COLOURS[s % len(COLOURS)]
         out.append(f'<rect x="{left + 150 * s}" y="4" width="12" height="12" fill="{colour}"/>')

@@ -1,28 +1,21 @@
 """A summary laid out for a terminal with rich."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from .compare import Comparison
+from .report import group_rate, percent
+
+if TYPE_CHECKING:  # rich is loaded when something is shown
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 
-def percent(rate: float | None) -> str:
-    """0.123 → "12.3 %"; an infinite rate (words where none were expected) → "∞"; an unknown one → "–"."""
-    return "–" if rate is None else "∞" if rate == float("inf") else f"{100 * rate:.1f} %"
-
-
-def group_rate(system: Mapping[str, Any], name: str, value: str) -> float | None:
-    """A group's word error rate in a system; None where the system has no such group."""
-    own = system["groups"].get(name, {}).get(value)
-    return None if own is None else own["words"]["rate"]
-
-
-def show(summary: Mapping[str, Any], console: Console, worst: int = 5, details: bool = True) -> None:
+def show(summary: Mapping[str, Any], console: "Console", worst: int = 5, details: bool = True) -> None:
     """Prints what matters most of a summary: rates, groups, errors, the worst utterances."""
+    from rich.text import Text
+
     console.print(_rates(summary))
     for note in summary["notes"]:
         console.print(Text(note, style="yellow"))
@@ -48,8 +41,10 @@ def show(summary: Mapping[str, Any], console: Console, worst: int = 5, details: 
             console.print(coloured(utterance["alignment"]))
 
 
-def show_comparison(names: Sequence[str], comparison: Comparison, console: Console) -> None:
+def show_comparison(names: Sequence[str], comparison: Comparison, console: "Console") -> None:
     """Prints two systems side by side with the test's verdict."""
+    from rich.table import Table
+
     table = Table(title="matched pairs", title_justify="left")
     for heading in ("system", "errors", "words", "WER", "better on"):
         table.add_column(heading, justify="left" if heading == "system" else "right")
@@ -70,8 +65,10 @@ def show_comparison(names: Sequence[str], comparison: Comparison, console: Conso
     )
 
 
-def coloured(alignment: Sequence[Sequence[str | None]]) -> Text:
+def coloured(alignment: Sequence[Sequence[str | None]]) -> "Text":
     """Hits plain, [-what is missing-] red, {+what was put in+} green; wdiff's marks serve where colours do not."""
+    from rich.text import Text
+
     text = Text()
     for reference, hypothesis in alignment:
         if reference == hypothesis:
@@ -89,7 +86,9 @@ def _errors_of(utterance: Mapping[str, Any]) -> int:
     return sum(int(utterance["words"][key]) for key in ("substitutions", "deletions", "insertions"))
 
 
-def _rates(summary: Mapping[str, Any]) -> Table:
+def _rates(summary: Mapping[str, Any]) -> "Table":
+    from rich.table import Table
+
     first = summary["systems"][0]
     table = Table(
         title=f"{first['sentences']['reference']} utterances, normaliser {summary['normalizer']}", title_justify="left"
@@ -112,7 +111,9 @@ def _rates(summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def _groups(name: str, groups: Mapping[str, Any], systems: Sequence[Mapping[str, Any]]) -> Table:
+def _groups(name: str, groups: Mapping[str, Any], systems: Sequence[Mapping[str, Any]]) -> "Table":
+    from rich.table import Table
+
     table = Table(title=f"by {name}", title_justify="left")
     table.add_column(name)
     for heading in ("utterances", "words", *(f"WER {system['name']}" for system in systems), "95 %"):
@@ -129,7 +130,9 @@ def _groups(name: str, groups: Mapping[str, Any], systems: Sequence[Mapping[str,
     return table
 
 
-def _robustness(rows: Sequence[Mapping[str, Any]]) -> Table:
+def _robustness(rows: Sequence[Mapping[str, Any]]) -> "Table":
+    from rich.table import Table
+
     table = Table(title="under other conditions", title_justify="left")
     table.add_column("condition")
     for system in rows[0]["systems"]:
@@ -143,7 +146,10 @@ def _robustness(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _errors(system: Mapping[str, Any], rows: int = 10) -> Table:
+def _errors(system: Mapping[str, Any], rows: int = 10) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(title="most frequent errors", title_justify="left")
     for heading in ("substituted", "n", "deleted", "n", "inserted", "n", "most often wrong", "of"):
         table.add_column(heading, justify="right" if heading in ("n", "of") else "left")
@@ -158,7 +164,9 @@ def _errors(system: Mapping[str, Any], rows: int = 10) -> Table:
     return table
 
 
-def _facts(system: Mapping[str, Any], console: Console) -> None:
+def _facts(system: Mapping[str, Any], console: "Console") -> None:
+    from rich.text import Text
+
     lines = []
     if system["empty"]["references"]:
         empty = system["empty"]
@@ -186,7 +194,9 @@ def _facts(system: Mapping[str, Any], console: Console) -> None:
         console.print(Text(line))
 
 
-def _speed(speed: Mapping[str, Any]) -> Text:
+def _speed(speed: Mapping[str, Any]) -> "Text":
+    from rich.text import Text
+
     stages = ", ".join(f"{name} {100 * share:.0f} %" for name, share in speed["shares"].items())
     return Text(
         f"{speed['times_real_time']:.0f} × real time, one utterance at a time ({speed['audio_seconds']:.0f} s of audio "
