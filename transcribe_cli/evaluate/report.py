@@ -20,7 +20,7 @@ VERSION = 1
 DURATION_EDGES = (2, 5, 10, 20)  # seconds
 PACE_EDGES = (1.5, 2.5, 3.5)  # words a second
 SNR_EDGES = (5, 10, 20, 30)  # dB
-# of 104 development utterances with honest errors 3 % lie beyond, of those with one word made wrong on purpose more than
+# of 104 development utterances with honest errors 3 % lie beyond, of those with a word made wrong on purpose more than
 # half; the better the network, the further apart the two are
 SUSPICIOUS_NATS = 16.0
 
