@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from .options import AudioOptions
 
 if TYPE_CHECKING:
-    from .source import AudioInfo
     from .reading import channels, excerpts, from_array, probe, stream
+    from .source import AudioInfo
 
 __all__ = ["AudioInfo", "AudioOptions", "channels", "excerpts", "from_array", "probe", "stream"]
 
