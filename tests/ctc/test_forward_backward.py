@@ -215,6 +215,19 @@ def test_gradient_refuses_an_unknown_variable() -> None:
         gradient(WORKED, [A], wrt="probabilities")
 
 
+def test_a_long_loss_keeps_no_lattice() -> None:
+    import tracemalloc
+
+    rng = np.random.default_rng(0)
+    log_probs, labels = random_log_probs(rng, 500, 4), rng.integers(1, 4, 200)
+    tracemalloc.start()
+    value = loss(log_probs, labels)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 500 * 401 * 8 / 4  # a quarter of what all states at all frames would take
+    assert value == pytest.approx(-np.logaddexp.reduce(forward(log_probs, labels)[-1, -2:]))
+
+
 def test_single_precision_from_a_network_passes_the_check() -> None:
     log_probs = random_log_probs(np.random.default_rng(3), 50, 29)
     assert loss(log_probs.astype(np.float32), [4, 7, 7]) == pytest.approx(loss(log_probs, [4, 7, 7]), abs=1e-4)

@@ -95,8 +95,9 @@ class BandSearch:
         if self._low + n == len(columns):
             return
         best = int(np.argmax(np.maximum(self._in_blank[:-1], self._in_label)))
-        shift = min(max(0, best - band // 3), len(columns) - self._low - n)
-        if shift < band // 16:
+        rest = len(columns) - self._low - n
+        shift = min(max(0, best - band // 3), rest)
+        if shift < min(band // 16, rest):  # not for every trifle, but all the way to the end
             return
         self._in_blank = np.concatenate((self._in_blank[shift:], np.full(shift, -np.inf, dtype=np.float32)))
         self._in_label = np.concatenate((self._in_label[shift:], np.full(shift, -np.inf, dtype=np.float32)))

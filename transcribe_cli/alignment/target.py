@@ -38,7 +38,7 @@ class ForcedOptions:
     band_labels: int = option(
         2048,
         "letters around the best path that are followed; about 15 a second of speech",
-        minimum=64,
+        minimum=256,
         panel="Alignment",
     )
     lag_seconds: float = option(

@@ -34,7 +34,7 @@ def loss(
         CTCError: rows that do not sum to one, NaN, or labels that are no labels (`check`).
     """
     rows, target = _checked(log_probs, labels, blank, tolerance)
-    return -_log_likelihood(_forward(rows, target, blank), len(rows))
+    return -_log_likelihood(_forward(rows, target, blank, only_last=True), len(rows))
 
 
 def forward(log_probs: npt.ArrayLike, labels: Sequence[int] | Labels, blank: int = 0) -> Floats:
@@ -86,17 +86,20 @@ def _checked(
     return rows, check_labels(labels, rows.shape[1], blank)
 
 
-def _forward(rows: Floats, target: Labels, blank: int) -> Floats:
-    emitted, skip = rows[:, interleave(target, blank)], np.where(may_skip(target), 0.0, -np.inf)
-    alpha = np.full(emitted.shape, -np.inf)
-    alpha[:1, :2] = emitted[:1, :2]
+def _forward(rows: Floats, target: Labels, blank: int, only_last: bool = False) -> Floats:
+    columns, skip = interleave(target, blank), np.where(may_skip(target), 0.0, -np.inf)
+    # two rows taken in turns are enough where only the last one is wanted
+    alpha = np.full((min(2, len(rows)) if only_last else len(rows), len(columns)), -np.inf)
+    alpha[:1, :2] = rows[:1, columns[:2]]
+    last = alpha[:1].ravel()
     for t in range(1, len(rows)):
-        last, now = alpha[t - 1], alpha[t]
+        now = alpha[t % len(alpha)]
         now[:] = last
         now[1:] = np.logaddexp(now[1:], last[:-1])
         now[2:] = np.logaddexp(now[2:], last[:-2] + skip[2:])
-        now += emitted[t]
-    return alpha
+        now += rows[t, columns]
+        last = now
+    return alpha if not only_last or len(rows) == 0 else alpha[(len(rows) - 1) % len(alpha)][None]
 
 
 def _backward(rows: Floats, target: Labels, blank: int) -> Floats:
