@@ -2,7 +2,9 @@
 
 It reproduces pyctcdecode, so it differs from `beam.py` where that does, and nowhere else:
 
-- a hypothesis that ends on a word boundary has an empty last word scored, as an unknown one; ours ends after the word;
+- a hypothesis that ends on a word boundary has an empty last word scored, as an unknown one, so a text may gain a
+  letter or lose one at its end; ours ends after the word. Behind the last letter the boundary's share is given to the
+  blank before the engine sees it, which changes no text's probability and makes that rare;
 - rows are renormalised in single precision and clipped at 1e-15; ours are taken as they are;
 - no context of words before, no phrases or boosts of their own among hotwords, no character or unigram models, no
   alphabets of whole words: `can` says so, and the caller then takes `beam.py`.
@@ -68,6 +70,10 @@ class FastSearch:
             for i, token in enumerate(alphabet.tokens)
         ]
         self._n_tokens, self._nbest = len(alphabet), nbest
+        self._blank, self._boundary = (
+            alphabet.blank,
+            alphabet.boundary_id or 0,
+        )  # `can` has seen to it that there is one
         self._width, self._prune, self._min = beam_width, beam_prune_logp, token_min_logp
         self._prune_history = prune_history
         self._engine: Any = ctc_beam_decoder.BeamSearchDecoder(
@@ -88,7 +94,7 @@ class FastSearch:
         if not len(log_probs):
             return [Hypothesis("", 0.0, 0.0, 0.0)]
         found = self._engine.decode_beams(
-            np.asarray(log_probs, dtype=np.float32),
+            self._without_last_boundary(np.array(log_probs, dtype=np.float32)),
             beam_width=self._width,
             beam_prune_logp=self._prune,
             token_min_logp=self._min,
@@ -97,3 +103,17 @@ class FastSearch:
         return [
             Hypothesis(text, acoustic, total - acoustic, total) for text, _, _, acoustic, total in found[: self._nbest]
         ]
+
+    def _without_last_boundary(self, log_probs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Where no letter can come any more, ending on a blank or on a boundary is the same text. In place."""
+        letters = np.ones(self._n_tokens, dtype=bool)
+        letters[[self._blank, self._boundary]] = False
+        rows = np.flatnonzero(
+            (log_probs[:, letters].max(axis=1) >= self._min)
+            | np.isin(log_probs.argmax(axis=1), np.flatnonzero(letters))
+        )
+        end = rows[-1] + 1 if len(rows) else 0
+        tail = log_probs[end:]
+        tail[:, self._blank] = np.logaddexp(tail[:, self._blank], tail[:, self._boundary])
+        tail[:, self._boundary] = -np.inf
+        return log_probs
