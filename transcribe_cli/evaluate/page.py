@@ -268,14 +268,17 @@ def bars(labels: Sequence[str], series: Sequence[Series], caption: str) -> str:
         return top + (height - top - bottom) * (1 - value / highest)
 
     out = []
-    for k in range(5):
-        tick = highest * k / 4
+    between = next(
+        step for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 1e9) if highest / step <= 6
+    )
+    for k in range(int(highest / between) + 1):
+        tick = between * k
         out.append(f'<line x1="{left}" x2="{width}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="#e2e8f0"/>')
-        out.append(f'<text x="{left - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{100 * tick:.0f} %</text>')
+        out.append(f'<text x="{left - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{100 * tick:.3g} %</text>')
     for s, (name, points) in enumerate(series):
         colour = COLOURS[s % len(COLOURS)]
-        out.append(f'<rect x="{left + 150 * s}" y="4" width="12" height="12" fill="{colour}"/>')
-        out.append(f'<text x="{left + 150 * s + 16}" y="14">{escape(name[:20])}</text>')
+        out.append(f'<rect x="{left + 230 * s}" y="4" width="12" height="12" fill="{colour}"/>')
+        out.append(f'<text x="{left + 230 * s + 16}" y="14">{escape(name[:32])}</text>')
         for i, (value, low, high) in enumerate(points):
             if value is None or value == float("inf"):
                 continue
