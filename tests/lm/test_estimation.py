@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import toy_corpus
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transcribe_cli.errors import LanguageModelError, OptionError
@@ -37,6 +37,7 @@ def distribution(model: NGramModel, context: tuple[int, ...]) -> np.ndarray:
     return np.array(total)
 
 
+@settings(max_examples=40)
 @given(TEXT, st.integers(1, 4), st.integers(1, 9))
 def test_counts_equal_counting_by_hand_whatever_the_block(text: list[str], order: int, block: int) -> None:
     counted = counts.count(text, order, block=block)
@@ -59,6 +60,7 @@ def test_counts_equal_counting_by_hand_whatever_the_block(text: list[str], order
     assert counted.n_tokens == sum(len(sentence.split()) for sentence in text)
 
 
+@settings(max_examples=20)
 @given(TEXT, st.integers(1, 4))
 def test_every_context_sums_to_one(text: list[str], order: int) -> None:
     model = smoothing.estimate(counts.count(text, order)).model

@@ -14,14 +14,17 @@ from transcribe_cli.lm.text import normalise, normalise_lines, sentences
         ("Hello, World!", "hello world"),
         ("Mr. O'Neil met Mrs. Grey and Dr. Who.", "mister o'neil met missus grey and doctor who"),
         ("Mr Smith's dog didn't bark.", "mister smith's dog didn't bark"),
-        ("“’Tis the boys’ house,” he said—‘goin’ home’.", "'tis the boys house he said goin home"),
-        ("It cost $3.50, £1.01 or €5 million.", "it cost three dollars and fifty cents one pound and one penny or five million euros"),
+        ("“’Tis the boys’ house,” he said—‘goin’ home’.", "'tis the boys house he said goin' home"),
+        ("$3.50 or £1.01", "three dollars and fifty cents or one pound and one penny"),
+        ("It cost €5 million.", "it cost five million euros"),
         ("On 4 May 1905, at 3:05 p.m.", "on the fourth of may nineteen oh five at three oh five p m"),
         ("March 3, 2014", "march third twenty fourteen"),
         ("In the 1920s and the '90s", "in the nineteen twenties and the nineties"),
         ("Henry VIII read Chapter IV.", "henry the eighth read chapter four"),
-        ("1,234,567 people, 45% of them", "one million two hundred and thirty four thousand five hundred and sixty seven people forty five percent of them"),
-        ("No. 7, the 21st, 3/4, 1/2 and 2.50 kg", "number seven the twenty first three quarters one half and two point five zero kilograms"),
+        ("1,234,567", "one million two hundred and thirty four thousand five hundred and sixty seven"),
+        ("45% of them", "forty five percent of them"),
+        ("No. 7, the 21st, 3/4 and 1/2", "number seven the twenty first three quarters and one half"),
+        ("2.50 kg", "two point five zero kilograms"),
         ("Call 555-1234-99 or pages 3-5", "call five five five one two three four nine nine or pages three to five"),
         ("St. Mary's in Queen St. by the U.S.A.", "saint mary's in queen street by the u s a"),
         ("Zoë's naïve café", "zoe's naive cafe"),
@@ -29,7 +32,7 @@ from transcribe_cli.lm.text import normalise, normalise_lines, sentences
         ("...", ""),
         ("", ""),
     ],
-)  # fmt: skip
+)
 def test_written_sentence_becomes_the_words_that_are_said(written: str, said: str) -> None:
     assert normalise(written) == said
 
@@ -90,8 +93,14 @@ def test_numbers_equal_num2words(number: int) -> None:
 
 @pytest.mark.parametrize(
     ("number", "said"),
-    [(1066, "one thousand and sixty six"), (1900, "nineteen hundred"), (1905, "nineteen oh five"), (2000, "two thousand"), (2024, "twenty twenty four")],
-)  # fmt: skip
+    [
+        (1066, "one thousand and sixty six"),
+        (1900, "nineteen hundred"),
+        (1905, "nineteen oh five"),
+        (2000, "two thousand"),
+        (2024, "twenty twenty four"),
+    ],
+)
 def test_year_is_said_in_pairs(number: int, said: str) -> None:
     assert numbers.year(number) == said
 

@@ -1,14 +1,19 @@
 """`transcribe lm`: build, measure, mix, prune, store and tune language models."""
 
+import os
 import resource
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from ..errors import OptionError
+from ..evaluate.tune import Point, TuneOptions
 from ..lm import arpa, binary, files, interpolate, prune, recipe
 from ..lm.build import BuildOptions
 from ..lm.build import build as build_model
@@ -222,3 +227,71 @@ def build_recipe(
 ) -> None:
     """Build a model from many sources: one model each, mixed, pruned to a size, with a card."""
     recipe.build(recipe.load(file), data, output, _say)
+
+
+@app.command(no_args_is_help=True)
+@takes_options(TuneOptions)
+def tune(
+    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="Recordings with texts; never a test set.")],
+    *,
+    model: Annotated[str, typer.Option("--model", "-m", help="Acoustic model: a name or a folder.")] = "en",
+    lm: Annotated[Path | None, typer.Option("--lm", metavar="FILE", help="In place of the model's own.")] = None,
+    rows: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.npz", help="Keep log-probabilities here; if it is there, the network does not run."),
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Draw a heat map (extra `plot`).")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Worker processes; 0: one a core.", min=0)] = 0,
+    write_card: Annotated[
+        bool, typer.Option("--write-card", help="Write the best weights into the model's card.")
+    ] = False,
+    tune_options: TuneOptions,
+) -> None:
+    """Find the language-model weight and word bonus with the fewest word errors."""
+    from ..audio.manifest import read_manifest
+    from ..bundle.store import find
+    from ..evaluate import tune as search
+    from ..pipeline import ModelOptions, Options, Recogniser
+
+    if write_card and lm is not None:
+        raise OptionError("--write-card with --lm: the card's weights belong to its own language model")
+    bundle = find(model)
+    lm_path = lm or bundle.language_model_path
+    if lm_path is None:
+        raise OptionError(f"the model {model} has no language model: give one with --lm")
+    points = search.grid(tune_options)
+    with tempfile.TemporaryDirectory(prefix="transcribe-lm-") as folder:
+        kept = rows or Path(folder) / "rows.npz"
+        if not kept.exists():
+            options = Options(model=ModelOptions(model=model, no_lm=True))
+            with Recogniser(options) as recogniser:
+                computed = search.compute_rows(
+                    read_manifest(manifest), recogniser, lambda id, why: _say(f"transcribe: {id}: left out: {why}")
+                )
+            search.save(computed, kept)
+        found = search.sweep(kept, bundle.card.alphabet, lm_path, points, jobs or os.cpu_count() or 1)
+    top = search.best(found)
+    _show(found, top)
+    if picture is not None:
+        search.plot(found, picture)
+    if write_card:
+        search.write_card(bundle.folder, top.weights)
+        _say(f"{bundle.folder / 'card.json'}: α {top.weights.lm_weight:g}, β {top.weights.word_bonus:g}")
+
+
+def _show(points: list[Point], top: Point) -> None:
+    """The grid as a table, the best row marked."""
+    sources = sorted(top.counts)
+    table = Table(title="word errors, %", title_justify="left")
+    for name in ("α", "β", "beam", "floor", "unknown", "all", *(sources if len(sources) > 1 else []), "× real time"):
+        table.add_column(name, justify="right")
+    for point in points:
+        w, rates = point.weights, [point.words]
+        rates += [point.counts[source] for source in sources] if len(sources) > 1 else []
+        cells = [f"{w.lm_weight:g}", f"{w.word_bonus:g}", f"{w.beam_width}", f"{w.token_min_logp:g}"]
+        cells += [f"{w.unknown_penalty:g}", *(f"{100 * counts.rate:.2f}" for counts in rates)]
+        cells.append(f"{point.audio_seconds / max(point.seconds, 1e-9):.0f}")
+        table.add_row(*cells, style="bold" if point is top else None)
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False).print(table)

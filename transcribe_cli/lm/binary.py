@@ -302,6 +302,8 @@ def _places(path: Path, header: Header, data: mmap.mmap) -> _Places:
     for n in range(2, order + 1):
         value_bits = (sum(bits) if n < order else bits[0]) if quantised else (63 if n < order else 31)
         low = 0
+        if at + 2 > len(data):
+            raise LanguageModelError(f"{path}: cut off: {len(data)} bytes, its header promises more than {at}")
         if n < order:
             low = inline_bits(sizes[n - 1], sizes[n], data[at + 1]) if compressed else sizes[n].bit_length()
             if compressed:

@@ -188,32 +188,50 @@ def context_sums(model: NGramModel, order: int, suffixes: Rows) -> tuple[NDArray
     """
     table, below = model.tables[order - 1], model.tables[order - 2]
     context = model.contexts(order)
-    explicit = np.bincount(context, weights=10.0 ** table.log10_probs.astype(np.float64), minlength=len(below))
-    lower = 10.0 ** below.log10_probs.astype(np.float64)
+    explicit = np.bincount(context, weights=np.power(10.0, table.log10_probs.astype(np.float64)), minlength=len(below))
+    lower = np.power(10.0, below.log10_probs.astype(np.float64))
     shorter = np.bincount(context, weights=lower[suffixes], minlength=len(below))
-    return 1.0 - explicit, 1.0 - shorter
+    return np.subtract(1.0, explicit), np.subtract(1.0, shorter)
 
 
 def renormalise(model: NGramModel) -> NGramModel:
-    """The same probabilities with the back-off weights that make every context's distribution sum to one.
-
-    Needs the suffix of every n-gram (`close`).
-    """
+    """The same probabilities with the back-off weights that make every context's distribution sum to one."""
+    backoffs = [np.zeros(len(table), dtype=np.float32) for table in model.tables]
     suffixes = suffix_rows(model)
-    tables = []
-    for n in range(1, model.order + 1):
-        table = model.tables[n - 1]
-        backoffs = np.zeros(len(table), dtype=np.float32)
-        if n < model.order:
-            left, lower = context_sums(model, n + 1, suffixes[n - 1])
-            # float32 probabilities leave rounding errors of some 1e-7, which must not become a negative remainder
-            backoffs = np.log10(np.maximum(left, 1e-6) / np.maximum(lower, 1e-6)).astype(np.float32)
-        tables.append(Table(table.keys, table.log10_probs, backoffs))
+    for n in range(2, model.order + 1):
+        # lower orders come first: where a suffix is missing, its probability takes their new weights
+        rows = suffixes[n - 2]
+        below = model.tables[n - 2].log10_probs
+        lower = np.where(rows >= 0, below[rows], 0).astype(np.float64)
+        if (rows < 0).any():
+            missing = rows < 0
+            lower[missing] = _backed_off(model, backoffs, n, missing)
+        context = model.contexts(n)
+        probs = 10.0 ** model.tables[n - 1].log10_probs.astype(np.float64)
+        left = 1.0 - np.bincount(context, weights=probs, minlength=len(below))
+        below_left = 1.0 - np.bincount(context, weights=10.0**lower, minlength=len(below))
+        # float32 probabilities leave rounding errors of some 1e-7, which must not become a negative remainder
+        weights = np.log10(np.maximum(left, 1e-6) / np.maximum(below_left, 1e-6))
+        backoffs[n - 2] = weights.astype(np.float32)
+    tables = [Table(t.keys, t.log10_probs, b) for t, b in zip(model.tables, backoffs, strict=True)]
     return NGramModel(model.words, tuple(tables))
 
 
+def _backed_off(
+    model: NGramModel, backoffs: Sequence[Floats], order: int, flags: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """log10 probabilities, by shorter n-grams, of flagged n-grams' last words where the suffix is not in the model."""
+    tables = [Table(t.keys, t.log10_probs, b) for t, b in zip(model.tables, backoffs, strict=True)][: order - 1]
+    shorter = NGramModel(model.words, tuple(tables))
+    grams = model.spelled(order)[flags][:, 1:].astype(np.int32)
+    if not len(grams):
+        return np.empty(0)
+    # scored one behind the other: a model of order n - 1 looks back no further than the gram's own first word
+    return score(shorter, grams.reshape(-1)).reshape(grams.shape)[:, -1]
+
+
 def select(model: NGramModel, keep: Sequence[NDArray[np.bool_]]) -> NGramModel:
-    """The n-grams with a true flag (one array an order); contexts of what is kept must be kept, and all words."""
+    """The n-grams with a true flag, an array an order; words and contexts of what is kept must be kept."""
     size = len(model.words)
     tables, rows = [model.tables[0]], np.arange(size)
     for n in range(2, model.order + 1):

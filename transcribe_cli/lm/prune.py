@@ -77,10 +77,19 @@ def mixed_shares(
     return total
 
 
-def prune(model: NGramModel, threshold: float, contexts: Sequence[NDArray[np.float64]] | None = None) -> NGramModel:
-    """Drops the n-grams whose loss raises the perplexity by less than the threshold (0.01 = one per cent)."""
+def prune(
+    model: NGramModel,
+    threshold: float,
+    contexts: Sequence[NDArray[np.float64]] | None = None,
+    keep_suffixes: bool = True,
+) -> NGramModel:
+    """Drops the n-grams whose loss raises the perplexity by less than the threshold (0.01 = one per cent).
+
+    keep_suffixes: keep what longer n-grams that stay end in, since KenLM's trie stores it anyway; without this the
+        model is exactly that of the source.
+    """
     model = close(model) if contexts is None else model
-    return _drop(model, costs(model, contexts), threshold)
+    return _drop(model, costs(model, contexts), threshold, keep_suffixes)
 
 
 def prune_to(model: NGramModel, n_ngrams: int, price: Costs) -> NGramModel:
@@ -111,14 +120,15 @@ def shorten(model: NGramModel, order: int) -> NGramModel:
 
 
 def _kept(model: NGramModel, price: Costs, threshold: float, suffixes: Sequence[Rows]) -> list[NDArray[np.bool_]]:
-    """Flags of what stays: dear enough, or the beginning or end of what stays (KenLM's trie stores both anyway)."""
+    """Flags of what stays: dear enough, or the beginning of what stays, or its end (where suffixes are given)."""
     keep = [cost >= threshold for cost in price]
     for n in range(model.order, 1, -1):
         keep[n - 2][model.contexts(n)[keep[n - 1]]] = True
-        if n > 2:
+        if n > 2 and suffixes:
             keep[n - 2][suffixes[n - 2][keep[n - 1]]] = True
     return keep
 
 
-def _drop(model: NGramModel, price: Costs, threshold: float) -> NGramModel:
-    return renormalise(select(model, _kept(model, price, threshold, suffix_rows(model))))
+def _drop(model: NGramModel, price: Costs, threshold: float, keep_suffixes: bool = True) -> NGramModel:
+    small = select(model, _kept(model, price, threshold, suffix_rows(model) if keep_suffixes else ()))
+    return renormalise(small)

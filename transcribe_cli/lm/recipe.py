@@ -119,7 +119,23 @@ def build(recipe: Recipe, data: Path, output: Path, say: Say = lambda _: None) -
     mixture, frequencies, weights, vocabulary = mixture_of(recipe, data, texts, say)
     price = prune.costs(mixture, frequencies)
     model, n_bytes = fit(mixture, price, output / "lm.bin", recipe.max_bytes, recipe.bits, say)
-    card = {
+    card = describe(recipe, texts, dropped, weights, vocabulary, model, n_bytes)
+    card["seconds"] = round(time.perf_counter() - started)
+    (output / "lm.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    return card
+
+
+def describe(
+    recipe: Recipe,
+    texts: dict[str, Texts],
+    dropped: int,
+    weights: NDArray[np.float64],
+    vocabulary: int,
+    model: NGramModel,
+    n_bytes: int,
+) -> dict[str, Any]:
+    """The model's card: what it is made of, under which licences, how, and how well it predicts held-out text."""
+    return {
         "name": recipe.name,
         "order": model.order,
         "ngrams": list(model.sizes),
@@ -136,10 +152,7 @@ def build(recipe: Recipe, data: Path, output: Path, say: Say = lambda _: None) -
         ],
         "overlap": {"compared_with": list(recipe.exclude), "words_in_a_row": OVERLAP_WORDS, "lines_dropped": dropped},
         "held_out": report(model, texts),
-        "seconds": round(time.perf_counter() - started),
     }
-    (output / "lm.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
-    return card
 
 
 def _fields(source: Source) -> dict[str, str]:
