@@ -64,6 +64,19 @@ def test_degraded_sound_is_measured_beside_the_clean(home, capsys):
     assert rows["noise -20 dB"] > 0.1
 
 
+def test_decoding_settings_are_swept(home, capsys):
+    found = figures(capsys, "set.jsonl", "--sweep", "beam_width:1,20", "--sweep", "token-min-logp:-5")["sweep"]
+    assert [point["settings"] for point in found] == [
+        {"beam_width": 1, "token_min_logp": -5.0},
+        {"beam_width": 20, "token_min_logp": -5.0},
+    ]
+    assert [point["words"]["errors"] for point in found] == [1, 1]
+    assert all(point["decoding_times_real_time"] > 1 for point in found)
+    assert run(["evaluate", "set.jsonl", "--sweep", "beam_width:1,2", "--report", "out.html"]) == 0
+    assert "decoding settings" in capsys.readouterr().out
+    assert "Decoding settings" in (home / "out.html").read_text()
+
+
 def test_a_folder_with_texts_beside_its_recordings_is_taken(home, capsys):
     soundfile.write(home / "talks" / "one.wav", toy_model.sound("bad"), 16000)
     (home / "talks" / "one.txt").write_text("bad\n")
@@ -137,6 +150,9 @@ def test_one_file_may_hold_references_and_hypotheses(home, capsys):
         (["talks"], "nothing to evaluate"),
         (["set.jsonl", "--degrade", "rain"], "noise"),
         (["set.jsonl", "--normalizer", "best"], "whisper-english"),
+        (["set.jsonl", "--sweep", "luck:1"], "beam_width"),
+        (["set.jsonl", "--sweep", "beam_width:many"], "not a number"),
+        (["set.jsonl", "--sweep", "beam_width:0"], "--beam-width"),
     ],
 )
 def test_what_cannot_be_measured_is_said_in_one_line(home, arguments, complaint, capsys):

@@ -13,7 +13,7 @@ from ..bundle.session import RuntimeOptions
 from ..decoding.options import DecodingOptions
 from ..emission.windows import WindowOptions
 from ..errors import OptionError
-from ..evaluate import measure, report, terminal, texts
+from ..evaluate import measure, report, sweep, terminal, texts
 from ..evaluate.compare import compare
 from ..evaluate.mend import mend_card
 from ..evaluate.options import EvaluateOptions
@@ -147,6 +147,7 @@ def _measure(
     path: Path, options: Options, evaluate: EvaluateOptions, listen: bool
 ) -> tuple[dict[str, Any], dict[str, str], int]:
     """A summary of a model on a labelled set, the worst utterances' sound, and 1 where some could not be read."""
+    grid = sweep.parse(evaluate.sweep)
     conditions: list[Degradation | None] = [None, *parse(evaluate.degrade)]
     lines = measure.labelled(path)
     total = sum(line.duration or 0.0 for line in lines) * len(conditions)
@@ -163,6 +164,7 @@ def _measure(
             robustness.append((name, [(system.name, system.score) for system in found.systems]))
             if how is None:
                 plain = found
+        points = sweep.sweep(lines, recogniser, grid, evaluate.normalizer) if grid else []
         own = sorted(plain.systems[0].score.utterances, key=lambda u: -u.words.errors)
         worst = {u.pair.id for u in own[: evaluate.listen] if u.words.errors} if listen else set()
         sounds = measure.listenable(lines, worst, recogniser)
@@ -173,6 +175,8 @@ def _measure(
     summary = report.summarise(
         plain.systems, evaluate.by, plain.speed, notes, evaluate.draws, evaluate.seed, evaluate.draw_together
     )
+    if points:
+        summary["sweep"] = sweep.as_json(points)
     if evaluate.mend_card:
         summary["notes"].append(_mend(recogniser, summary["systems"][0]["calibration"]))
     if evaluate.degrade:

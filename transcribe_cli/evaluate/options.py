@@ -25,6 +25,11 @@ class EvaluateOptions:
         "measure again with noise:20,10,5 (dB), telephone, reverb:0.6 (s) or opus:12 (kbit/s) (may be repeated)",
         metavar="KIND",
     )
+    sweep: tuple[str, ...] = option(
+        (),
+        "decode again with other settings, as in beam_width:16,64 or lm_weight:0.3,0.5 (repeated: all combinations)",
+        metavar="SETTING",
+    )
     listen: int = option(20, "worst utterances whose sound goes into the page of --report", minimum=0, maximum=10_000)
     mend_card: bool = option(False, "write the temperature that makes confidences honest into the model's card")
     max_wer: float | None = option(

@@ -51,6 +51,8 @@ def page(summary: Mapping[str, Any], sounds: Mapping[str, str] | None = None, ti
         parts.append(_speed(summary["speed"]))
     if summary.get("robustness"):
         parts += ["<h2>Under other conditions</h2>", _robustness(summary["robustness"])]
+    if summary.get("sweep"):
+        parts += ["<h2>Decoding settings</h2>", _sweep(summary["sweep"])]
     groups = systems[0]["groups"]
     if groups:
         parts.append("<h2>Groups</h2>")
@@ -163,6 +165,19 @@ def _robustness(rows: Sequence[Mapping[str, Any]]) -> str:
     plot = bars([row["condition"] for row in rows], series, "word error rate by condition, with 95 % intervals")
     found = table(["condition", *(f"WER {name}" for name in names)], cells)
     return f'<div class="row"><div>{found}</div>{plot}</div>'
+
+
+def _sweep(points: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            *((f"{value:g}", value) for value in point["settings"].values()),
+            _rate(point["words"]["rate"]),
+            point["words"]["errors"],
+            (f"{point['decoding_times_real_time']:.0f}", round(point["decoding_times_real_time"], 3)),
+        ]
+        for point in points
+    ]
+    return table([*points[0]["settings"], "WER", "errors", "decoding, × real time"], rows)
 
 
 def _calibration(found: Mapping[str, Any]) -> str:

@@ -1,297 +1,102 @@
-"""The decoding weights that suit a language model: every combination tried on the same log-probabilities.
+"""Decoding settings tried one after the other over a labelled set: error and speed of each.
 
-In go labelled recordings and a grid, out come word errors for each point of the grid. The network runs once; its rows
-are saved (and read again next time), and worker processes decode them. α = 0 is a value like any other.
+The network runs once; every setting decodes the same rows. What is chosen this way must be reported on another set.
 """
 
 import itertools
-import json
-import multiprocessing
-import os
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from .. import decoding
-from ..alphabet import Alphabet
 from ..audio.manifest import ManifestLine
 from ..decoding.options import DecodingOptions
-from ..errors import InputError, MissingExtra, OptionError, OutputError, TranscribeError
+from ..errors import OptionError, TranscribeError
 from ..lm.model import LanguageModel
-from ..options import check, option
 from ..pipeline import Recogniser
-from .edits import Counts, count, total
-from .measure import line_id, rows, sounds
+from .edits import Counts, count_all, total
+from .measure import rows, sounds
 from .normalise import normaliser
 
-Array = NDArray[np.floating]
-
-
-@dataclass(frozen=True, slots=True)
-class SweepOptions:
-    """The grid: each option is a list of numbers."""
-
-    lm_weights: str = option("0,0.2,0.4,0.6,0.8,1.0,1.2", "language-model weights α to try", metavar="N,N,…")
-    word_bonuses: str = option("0,1,2,3", "word bonuses β to try", metavar="N,N,…")
-    beam_widths: str = option("100", "beam widths to try", metavar="N,N,…")
-    token_min_logps: str = option("-5", "values of --token-min-logp to try", metavar="N,N,…")
-    unknown_penalties: str = option("10", "penalties of unknown words to try", metavar="N,N,…")
-
-    def __post_init__(self) -> None:
-        check(self)
-        grid(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """One point of the grid."""
-
-    lm_weight: float
-    word_bonus: float
-    beam_width: int
-    token_min_logp: float
-    unknown_penalty: float
+MOST_POINTS = 1000
+_REAL = ("token_min_logp", "beam_prune_logp", "lm_weight", "word_bonus", "unknown_penalty", "hotword_boost")
+_NUMBERS: dict[str, type[int] | type[float]] = {"beam_width": int, **dict.fromkeys(_REAL, float)}
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What a point of the grid gives: word errors by source, seconds of one core's decoding, seconds of audio."""
+    """One combination of settings: its word errors and how long decoding took on one core."""
 
-    weights: Weights
-    counts: dict[str, Counts]
-    seconds: float
+    settings: dict[str, float]
+    words: Counts
+    decoding_seconds: float
     audio_seconds: float
 
-    @property
-    def words(self) -> Counts:
-        """Word errors of all sources together."""
-        return total(self.counts.values())
 
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Log-probabilities of utterances, with their texts: what is saved between runs."""
-
-    ids: tuple[str, ...]
-    texts: tuple[str, ...]
-    sources: tuple[str, ...]
-    log_probs: tuple[Array, ...]
-    frame_seconds: float
-
-
-def grid(options: SweepOptions) -> list[Weights]:
-    """Every combination. Raises OptionError where a list holds something else than numbers, or nothing."""
-    lists = []
-    for name in ("lm_weights", "word_bonuses", "beam_widths", "token_min_logps", "unknown_penalties"):
-        text = getattr(options, name)
+def parse(texts: Iterable[str]) -> list[dict[str, float]]:
+    """ "beam_width:16,64" and the like → every combination. Raises OptionError for an unknown setting or value."""
+    axes = []
+    for text in texts:
+        name, _, values = text.partition(":")
+        name = name.replace("-", "_")
+        if name not in _NUMBERS:
+            raise OptionError(
+                f"--sweep cannot vary {name!r}: choose from {', '.join(_NUMBERS)}, as in beam_width:16,64"
+            )
         try:
-            values = [float(value) for value in text.replace(",", " ").split()]
-        except ValueError:
-            values = []
-        if not values or not all(np.isfinite(values)):
-            raise OptionError(f"--{name.replace('_', '-')} cannot be {text!r}: give numbers, such as 0,0.5,1")
-        lists.append(values)
-    points = [
-        Weights(alpha, beta, int(beam), floor, penalty)
-        for alpha, beta, beam, floor, penalty in itertools.product(*lists)
-    ]
-    for point in points:
-        _decoding(point)  # refuses what the decoder would refuse
-    return points
-
-
-def _decoding(point: Weights) -> DecodingOptions:
-    return replace(
-        DecodingOptions(),
-        lm_weight=point.lm_weight,
-        word_bonus=point.word_bonus,
-        beam_width=point.beam_width,
-        token_min_logp=point.token_min_logp,
-        unknown_penalty=point.unknown_penalty,
-    )
-
-
-def compute_rows(
-    lines: Sequence[ManifestLine], recogniser: Recogniser, failed: Callable[[str, str], None] = lambda id, why: None
-) -> Rows:
-    """The network's rows for every line with a text. failed: told of lines that cannot be read.
-
-    Raises InputError where none can.
-    """
-    ids, texts, sources, found = [], [], [], []
-    for line, sound in sounds([line for line in lines if line.text], recogniser):
-        if isinstance(sound, TranscribeError):
-            failed(line_id(line), str(sound))
-            continue
-        ids.append(line_id(line))
-        texts.append(line.text or "")
-        sources.append(str(line.keys.get("source", "all")))
-        found.append(rows(sound, recogniser).astype(np.float16))  # half precision moves no word (see the tests)
-    if not found:
-        raise InputError("no line of the manifest has both sound and text, so there is nothing to tune on")
-    return Rows(tuple(ids), tuple(texts), tuple(sources), tuple(found), recogniser.bundle.card.output.frame_seconds)
-
-
-def save(rows: Rows, path: Path) -> None:
-    """Writes rows to an .npz file. Raises OutputError."""
-    meta = {"ids": rows.ids, "texts": rows.texts, "sources": rows.sources, "frame_seconds": rows.frame_seconds}
-    lengths = [len(one) for one in rows.log_probs]
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            np.savez(file, meta=np.array(json.dumps(meta)), lengths=lengths, log_probs=np.concatenate(rows.log_probs))
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-
-
-def load(path: Path) -> Rows:
-    """Reads what `save` wrote. Raises InputError where it is something else."""
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            meta = json.loads(str(data["meta"]))
-            pieces = np.split(data["log_probs"], np.cumsum(data["lengths"])[:-1])
-        return Rows(
-            tuple(meta["ids"]),
-            tuple(meta["texts"]),
-            tuple(meta["sources"]),
-            tuple(pieces),
-            float(meta["frame_seconds"]),
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: not saved log-probabilities ({error}); delete it to compute them anew") from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    rows: Rows
-    alphabet: Alphabet
-    language_model: LanguageModel
-    normaliser_name: str
-
-
-_work: _Work | None = None  # one a worker process, set by its initialiser
-
-
-def _start(rows_path: str, alphabet: Alphabet, lm_path: str, normaliser_name: str) -> None:
-    global _work
-    _work = _Work(load(Path(rows_path)), alphabet, LanguageModel.load(lm_path), normaliser_name)
-
-
-def _try(weights: Weights) -> Point:
-    assert _work is not None
-    return _measure(_work, weights)
-
-
-def _measure(work: _Work, weights: Weights) -> Point:
-    decoder = decoding.build(work.alphabet, work.language_model, _decoding(weights))
-    same = normaliser(work.normaliser_name)
-    counts: dict[str, list[Counts]] = {}
-    started = time.process_time()
-    said = [decoder.decode(one.astype(np.float32))[0].text for one in work.rows.log_probs]
-    seconds = time.process_time() - started
-    for source, text, hypothesis in zip(work.rows.sources, work.rows.texts, said, strict=True):
-        counts.setdefault(source, []).append(count(same(text).split(), same(hypothesis).split()))
-    audio_seconds = sum(map(len, work.rows.log_probs)) * work.rows.frame_seconds
-    return Point(weights, {source: total(each) for source, each in counts.items()}, seconds, audio_seconds)
-
-
-def sweep(
-    rows_path: Path,
-    alphabet: Alphabet,
-    lm_path: Path,
-    points: Sequence[Weights],
-    jobs: int = 1,
-    normaliser_name: str = "basic",
-    done: Callable[[Point], None] = lambda point: None,
-) -> list[Point]:
-    """Word errors at every point of the grid, in the grid's order; done is told of each as it is ready.
-
-    Raises InputError for saved rows that cannot be read, LanguageModelError for a model that cannot be used.
-    """
-    rows = load(rows_path)
-    language_model = LanguageModel.load(lm_path)
-    language_model.check_fits(alphabet)
-    if any(one.ndim != 2 or one.shape[1] != len(alphabet) for one in rows.log_probs):
-        raise InputError(f"{rows_path}: saved by a model with another alphabet; delete it to compute them anew")
-    found = []
-    if jobs <= 1:
-        work = _Work(rows, alphabet, language_model, normaliser_name)
-        for weights in points:
-            found.append(_measure(work, weights))
-            done(found[-1])
-        return found
-    # spawn: a forked child would inherit the network's threads in an unknown state
-    spawn = multiprocessing.get_context("spawn")
-    settings = (str(rows_path), alphabet, str(lm_path), normaliser_name)
-    with ProcessPoolExecutor(jobs, spawn, initializer=_start, initargs=settings) as pool:
-        for point in pool.map(_try, points):
-            found.append(point)
-            done(point)
+            axes.append([(name, _NUMBERS[name](value)) for value in values.split(",")])
+        except ValueError as error:
+            raise OptionError(f"--sweep {text}: a value is not a number") from error
+    found = [dict(combination) for combination in itertools.product(*axes)] if axes else []
+    if len(found) > MOST_POINTS:
+        raise OptionError(f"--sweep asks for {len(found)} combinations; try at most {MOST_POINTS}")
+    for settings in found:
+        DecodingOptions(**dict[str, Any](settings))  # refuses what is out of bounds before anything runs
     return found
 
 
-def best(points: Sequence[Point]) -> Point:
-    """The point with the fewest word errors; of equals the narrowest beam, then the smallest weights."""
-    return min(
-        points,
-        key=lambda p: (p.words.errors, p.weights.beam_width, p.weights.lm_weight, abs(p.weights.word_bonus)),
-    )
+def sweep(
+    lines: Sequence[ManifestLine],
+    recogniser: Recogniser,
+    grid: Sequence[dict[str, float]],
+    normaliser_name: str = "basic",
+    finished: Callable[[], None] | None = None,
+) -> list[Point]:
+    """Error and speed of every combination, in the grid's order; lines that cannot be read are left out.
 
-
-def write_card(folder: Path, weights: Weights) -> None:
-    """Writes a point's weights into the card of a model's folder; nothing else of it changes.
-
-    Raises OptionError where the folder's card names no language model, OutputError where it cannot be written.
+    finished: called when a combination is done.
     """
-    path = folder / "card.json"
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OptionError(f"{path}: no card to write into ({error})") from error
-    if not card.get("language_model"):
-        raise OptionError(f"{path}: names no language model, so it has no weights to set")
-    card["language_model"] |= {"lm_weight": weights.lm_weight, "word_bonus": weights.word_bonus}
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps(card, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    normalise, settings = normaliser(normaliser_name), recogniser.settings
+    references, stretches, seconds = [], [], 0.0
+    for line, sound in sounds(lines, recogniser):
+        if not isinstance(sound, TranscribeError):
+            references.append(normalise(line.text or "").split())
+            stretches.append([one.log_probs for one in recogniser.stretches(iter([rows(sound, recogniser)]))])
+            seconds += len(sound) / settings.card.sample_rate
+    language_model = None if settings.lm_path is None else LanguageModel.load(settings.lm_path)
+    points = []
+    for values in grid:
+        chosen: dict[str, Any] = dict(values)
+        decoder = decoding.build(settings.card.alphabet, language_model, replace(settings.decoding, **chosen))
+        begun = time.perf_counter()
+        texts = [" ".join(decoder.decode(one)[0].text for one in own) for own in stretches]
+        spent = time.perf_counter() - begun
+        hypotheses = [normalise(text).split() for text in texts]
+        words = total(count_all(list(zip(references, hypotheses, strict=True))))
+        points.append(Point(values, words, spent, seconds))
+        if finished is not None:
+            finished()
+    return points
 
 
-def plot(points: Sequence[Point], path: Path) -> None:
-    """Draws word error rate over α and β as a heat map, for the best beam and pruning. Raises MissingExtra."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("drawing the heat map", "matplotlib", "plot") from error
-    top = best(points).weights
-    same = [p for p in points if replace(p.weights, lm_weight=top.lm_weight, word_bonus=top.word_bonus) == top]
-    alphas = sorted({p.weights.lm_weight for p in same})
-    betas = sorted({p.weights.word_bonus for p in same})
-    rates = np.full((len(betas), len(alphas)), np.nan)
-    for point in same:
-        place = betas.index(point.weights.word_bonus), alphas.index(point.weights.lm_weight)
-        rates[place] = 100 * point.words.rate
-    figure = Figure(figsize=(1.2 + 0.8 * len(alphas), 1.4 + 0.6 * len(betas)), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(rates, origin="lower", aspect="auto", cmap="viridis_r")
-    axes.set_xticks(range(len(alphas)), [f"{value:g}" for value in alphas])
-    axes.set_yticks(range(len(betas)), [f"{value:g}" for value in betas])
-    axes.set_xlabel("language-model weight α")
-    axes.set_ylabel("word bonus β")
-    middle = np.nanmean([np.nanmin(rates), np.nanmax(rates)])
-    for (row, column), rate in np.ndenumerate(rates):
-        axes.text(column, row, f"{rate:.1f}", ha="center", va="center", color="white" if rate < middle else "black")
-    figure.colorbar(image, label="word errors, %")
-    try:
-        figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{path}: cannot be written ({error})") from error
+def as_json(points: Sequence[Point]) -> list[dict[str, Any]]:
+    """Points as plain values with their rates."""
+    return [
+        {
+            "settings": point.settings,
+            "words": asdict(point.words) | {"errors": point.words.errors, "rate": point.words.rate},
+            "decoding_times_real_time": point.audio_seconds / max(point.decoding_seconds, 1e-9),
+        }
+        for point in points
+    ]

@@ -23,6 +23,8 @@ def show(summary: Mapping[str, Any], console: "Console", worst: int = 5, details
         console.print(_speed(summary["speed"]))
     if summary.get("robustness"):
         console.print(_robustness(summary["robustness"]))
+    if summary.get("sweep"):
+        console.print(_sweep(summary["sweep"]))
     if not details:
         return
     system = summary["systems"][0]
@@ -143,6 +145,21 @@ def _robustness(rows: Sequence[Mapping[str, Any]]) -> "Table":
             low, high = (percent(rate).removesuffix(" %") for rate in system["words"]["interval"])
             cells.append(f"{percent(system['words']['rate'])} ({low}–{high})")
         table.add_row(row["condition"], *cells)
+    return table
+
+
+def _sweep(points: Sequence[Mapping[str, Any]]) -> "Table":
+    from rich.table import Table
+
+    table = Table(title="decoding settings (choose on one set, report on another)", title_justify="left")
+    for heading in (*points[0]["settings"], "WER", "errors", "decoding, × real time"):
+        table.add_column(heading, justify="right")
+    best = min(point["words"]["errors"] for point in points)
+    for point in points:
+        words = point["words"]
+        cells = [f"{value:g}" for value in point["settings"].values()]
+        cells += [percent(words["rate"]), str(words["errors"]), f"{point['decoding_times_real_time']:.0f}"]
+        table.add_row(*cells, style="bold" if words["errors"] == best else None)
     return table
 
 
