@@ -133,6 +133,15 @@ def test_a_narrow_band_and_a_short_lag_find_the_same_words(band: int, lag: float
     assert wide == narrow
 
 
+def test_speech_that_repeats_itself_cannot_tell_a_word_twice() -> None:
+    """Decisions taken with a short lag contradict each other where text and speech go in circles."""
+    verse = some_words(12)
+    text = [word for i in range(40) for word in [*verse[: i % 12], "umbrella", *verse[i % 12 + 1 :]]]
+    log_probs = np.concatenate([speak(verse, np.random.default_rng(0), sure=4.0)] * 24)
+    aligned, _ = align(log_probs, text, band_labels=256, lag_seconds=1)  # `align` checks that each is told once
+    assert len(aligned) == len(text)
+
+
 def test_blocks_may_be_cut_anywhere() -> None:
     words = some_words(40)
     log_probs = speak(words, np.random.default_rng(9))

@@ -21,7 +21,7 @@ class ForcedOptions:
     """How far a text and a recording may differ."""
 
     skip_cost: float = option(
-        2.0, "cost of a letter of the text that is not said, in nats", minimum=0.0, panel="Alignment"
+        3.0, "cost of a letter of the text that is not said, in nats", minimum=0.0, panel="Alignment"
     )
     jump_cost: float = option(
         40.0, "highest cost of leaving out a stretch of the text, in nats", minimum=0.0, panel="Alignment"
@@ -30,7 +30,11 @@ class ForcedOptions:
         1.5, "cost of a frame of speech that the text lacks, in nats", minimum=0.0, panel="Alignment"
     )
     minimum_confidence: float = option(
-        0.1, "words below this confidence are marked as not supported", minimum=0.0, maximum=1.0, panel="Alignment"
+        0.02,
+        "words below this confidence, taken at temperature 1, are marked as not supported",
+        minimum=0.0,
+        maximum=1.0,
+        panel="Alignment",
     )
     extra_letters: int = option(
         3, "letters heard beside the text from which they count as extra speech", minimum=1, panel="Alignment"

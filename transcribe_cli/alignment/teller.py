@@ -63,7 +63,8 @@ class Teller:
         self._said = np.zeros(0)  # log-probability of the path's column
         self._heard = np.zeros(0, dtype=np.intp)  # best column
         self._times = np.zeros(0)
-        self._last_label = -1
+        self._last_label = -1  # highest label seen
+        self._told_label = -1  # last label of the last word told, heard or not
         self._next = 0  # place in the text of the next word to tell
         self._end = -np.inf  # of the last word told: its own last frame's end …
         self._now = 0.0  # … and the padded end, before which nothing may begin
@@ -77,7 +78,7 @@ class Teller:
             self._now = float(times[0])
         # A later decision may contradict an earlier one, which stands: labels never go backwards.
         reached = np.maximum.accumulate(np.maximum(labels, self._last_label))
-        labels = np.where(labels == reached, labels, -1)
+        labels = np.where((labels == reached) & (labels > self._told_label), labels, -1)
         self._last_label = int(reached[-1])
         columns = np.append(self._target.columns, self._alphabet.blank)[labels]
         self._labels = np.concatenate((self._labels, labels))
@@ -126,10 +127,11 @@ class Teller:
                 yield AlignedWord(
                     Word(self._words[place].shown, float(times[k, 0]), float(times[k, 1]), confidence),
                     place,
-                    confidence >= self._options.minimum_confidence,
+                    confidence**self._temperature >= self._options.minimum_confidence,
                     self._units(starts, ends, first[k], last[k]),
                 )
                 self._next, self._end, self._now = place + 1, float(end_seconds[k]), float(times[k, 1])
+                self._told_label = int(target.gaps[word[k] + 1]) - 1
         cut = int(end[n_told - 1]) if n_told else 0
         if final:
             yield from self._tell_gap(len(self._words), stretches[-1], float("inf"))
