@@ -1,5 +1,6 @@
-"""`transcribe prepare CONFIG --cache`: runs the frozen encoder over a config's speech once and keeps its output."""
+"""`transcribe prepare SOURCE`: checks a corpus and writes its manifest, or encodes a config's speech into its cache."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,23 +13,55 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command()
 def prepare(
-    config: Annotated[Path, typer.Argument(help="TOML config, as in configs/")],
-    cache: Annotated[
-        bool, typer.Option("--cache", help="encode the config's speech into its data.cache folder")
-    ] = False,
-    worker: Annotated[str, typer.Option(help="i/n: do every n-th part, counting from i, beside other workers")] = "0/1",
+    source: Annotated[
+        Path, typer.Argument(help="corpus folder, .jsonl, .tsv, .stm, metadata.csv; or a TOML config with --cache")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="manifest of what can be used")] = None,
+    cache: Annotated[bool, typer.Option("--cache", help="encode a config's speech into its data.cache folder")] = False,
+    worker: Annotated[str, typer.Option(help="with --cache, i/n: every n-th part, beside other workers")] = "0/1",
+    case: Annotated[str, typer.Option(help="letters: lower, upper or keep")] = "lower",
+    punctuation: Annotated[str, typer.Option(help="signs: drop or keep")] = "drop",
+    numbers: Annotated[str, typer.Option(help="digits: words or keep")] = "words",
+    accents: Annotated[str, typer.Option(help="accents: strip or keep")] = "strip",
+    special: Annotated[list[str] | None, typer.Option(help="token kept as it is, such as <noise>")] = None,
+    language: Annotated[str, typer.Option(help="language code, for numbers")] = "en",
+    max_seconds: Annotated[float, typer.Option(help="longest utterance, seconds", min=0.5)] = 24.0,
+    decode: Annotated[bool, typer.Option(help="decode all audio, to find what is damaged")] = True,
+    histogram: Annotated[Path | None, typer.Option(help="picture of the utterances' lengths, PNG")] = None,
+    dropped: Annotated[Path | None, typer.Option(help="list of what was dropped and why, TSV")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="table.key=value over the config")] = None,
 ) -> None:
-    """Check training data and report on it; with --cache also encode it."""
+    """Check training data and report on it; with --cache, run a config's frozen encoder over its speech once."""
     try:
         from ..training import cache as caching
-        from ..training import options
+        from ..training import corpora, manifest, options, plot, text
+        from ..training import prepare as preparing
     except ImportError as error:
-        raise MissingExtra("training", error.name or "torch", "train") from error
-    part, slash, parts = worker.partition("/")
-    if not slash or not part.isdigit() or not parts.isdigit() or not int(part) < int(parts):
-        raise OptionError(f"--worker {worker}: write it as i/n, for example 0/2 and 1/2")
-    run = options.load(config, tuple(set_ or ()))
+        raise MissingExtra("preparing training data", error.name or "torch", "train") from error
     if cache:
+        part, slash, parts = worker.partition("/")
+        if not slash or not part.isdigit() or not parts.isdigit() or not int(part) < int(parts):
+            raise OptionError(f"--worker {worker}: write it as i/n, for example 0/2 and 1/2")
+        run = options.load(source, tuple(set_ or ()))
+        if not run.data.cache:
+            raise OptionError(f"{source} names no data.cache to fill")
         for line in caching.fill(run, Path(run.data.cache), (int(part), int(parts))):
             print(line, flush=True)
+        return
+    if source.suffix == ".toml":
+        run = options.load(source, tuple(set_ or ()))
+        sets = [one.manifest for one in (*run.data.train, *run.data.dev)]
+        utterances = [one for pattern in sets for path in manifest.find(pattern) for one in manifest.read(path)]
+    else:
+        utterances = corpora.read(source)
+    wanted = text.TextOptions(case, punctuation, numbers, accents, tuple(special or ()), language)
+    limits = preparing.Limits(max_seconds=max_seconds, decode=decode)
+    report = preparing.check(utterances, wanted, limits)
+    for line in report.lines():
+        print(line)
+    if out is not None:
+        manifest.write(report.kept, out)
+    if dropped is not None:
+        dropped.write_text("".join(f"{name}\t{reason}\n" for name, reason in report.dropped), encoding="utf-8")
+    if histogram is not None and not plot.histogram(report.seconds, histogram):
+        print("no picture: it needs matplotlib (pip install 'transcribe-cli[plot]')", file=sys.stderr)

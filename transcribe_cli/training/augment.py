@@ -1,16 +1,21 @@
-"""Changes to a training utterance that a recogniser must not mind: noise, rooms, telephones, pace, level.
+"""Changes to a training utterance that a recogniser must not mind: pace, rooms, noise, telephones, codecs, level.
 
 Every function takes (n,) float32 samples in ±1 at `rate` and gives the same; `augment` draws which of them happen and
-how strongly from a seeded generator, so the same seed gives the same sound. NumPy and soxr only.
+how strongly from a seeded generator, so the same seed gives the same sound. What a line does to sound stands in
+`audio/degrade.py`, which also makes the noisy dev sets.
 """
 
-import math
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 import soxr
 
+from ..audio.degrade import mix, noise, opus, reverberate, room, telephone
+from ..errors import TrainingError
 from .options import AugmentOptions
 
 Samples = npt.NDArray[np.float32]
@@ -22,6 +27,50 @@ def speed(samples: Samples, factor: float, rate: int) -> Samples:
     return np.asarray(soxr.resample(samples, rate * factor, rate), np.float32)
 
 
+def tempo(samples: Samples, factor: float, rate: int) -> Samples:
+    """Faster (factor > 1) or slower at the same pitch.
+
+    Pieces of 30 ms are laid over one another at another distance, each moved by up to 8 ms to where it continues its
+    forerunner best. Source: WSOLA, Verhelst and Roelands, ICASSP 1993.
+    """
+    size, reach = int(0.030 * rate) // 2 * 2, int(0.008 * rate)
+    step = size // 2
+    n = int(len(samples) / factor)
+    if n < 2 * size or len(samples) < 2 * size:
+        return samples
+    window = np.hanning(size + 1)[:-1].astype(np.float32)
+    source = np.pad(samples, (reach, 2 * size + reach))
+    out = np.zeros(n + 2 * size, np.float32)
+    at = reach  # where the last piece began in the source
+    for k in range(n // step + 1):
+        ideal = reach + min(int(k * step * factor), len(samples))
+        if k:
+            natural = source[at + step : at + step + size]
+            around = source[ideal - reach : ideal + reach + size]
+            if len(natural) < size or len(around) < size + 2 * reach:
+                break
+            ideal += int(np.argmax(np.correlate(around, natural, "valid"))) - reach
+        piece = source[ideal : ideal + size]
+        if len(piece) < size:
+            break
+        out[k * step : k * step + size] += piece * window
+        at = ideal
+    return out[:n]
+
+
+def pitch(samples: Samples, semitones: float, rate: int) -> Samples:
+    """Higher or lower at the same pace: another speed, and the pace set right again."""
+    factor = 2 ** (semitones / 12)
+    changed = tempo(speed(samples, factor, rate), 1 / factor, rate)
+    return np.pad(changed, (0, max(0, len(samples) - len(changed))))[: len(samples)]
+
+
+def shift(samples: Samples, seconds: float, rate: int) -> Samples:
+    """Silence put in front (seconds > 0) or behind, as a recording that begins early or ends late."""
+    n = abs(round(seconds * rate))
+    return np.pad(samples, (n, 0) if seconds > 0 else (0, n))
+
+
 def volume(samples: Samples, gain_db: float) -> Samples:
     """Louder or softer; nothing is clipped here."""
     return (samples * np.float32(10 ** (gain_db / 20))).astype(np.float32)
@@ -31,15 +80,6 @@ def clip(samples: Samples, share: float) -> Samples:
     """Cuts off everything above 1 − share of the peak, as an overdriven microphone does."""
     top = float(np.abs(samples).max(initial=0.0)) * (1.0 - share)
     return np.clip(samples, -top, top).astype(np.float32)
-
-
-def noise(n: int, colour: float, rng: Generator) -> Samples:
-    """(n,) noise of unit power whose power falls as 1 / frequency ** colour: 0 white, 1 pink, 2 brown."""
-    spectrum = np.fft.rfft(rng.standard_normal(n))
-    frequency = np.arange(len(spectrum), dtype=np.float64)
-    frequency[0] = 1.0
-    shaped = np.fft.irfft(spectrum * np.maximum(frequency, n / 800) ** (-colour / 2), n)
-    return (shaped / max(float(np.sqrt(np.mean(shaped**2))), 1e-9)).astype(np.float32)
 
 
 def babble(n: int, voices: Sequence[Samples], rng: Generator) -> Samples:
@@ -55,56 +95,20 @@ def babble(n: int, voices: Sequence[Samples], rng: Generator) -> Samples:
     return total / np.float32(power) if power > 1e-5 else noise(n, 1.0, rng)
 
 
-def mix(samples: Samples, added: Samples, snr_db: float) -> Samples:
-    """Adds noise of unit power at a ratio of speech to noise; speech power is taken where there is speech."""
-    loud = np.abs(samples) > 0.02 * np.abs(samples).max(initial=0.0)
-    power = float(np.sqrt(np.mean(samples[loud] ** 2))) if loud.any() else 0.0
-    return (samples + added * np.float32(power * 10 ** (-snr_db / 20))).astype(np.float32)
-
-
-def room(rate: int, decay_seconds: float, direct_db: float, rng: Generator) -> Samples:
-    """A simulated impulse response: the direct sound, a few early reflections, a decaying diffuse tail.
-
-    decay_seconds: time in which the tail falls by 60 dB; direct_db: energy of the direct sound over all that follows.
-    """
-    n = max(int(rate * decay_seconds), rate // 50)
-    t = np.arange(n) / rate
-    tail = rng.standard_normal(n) * np.exp(-6.9 * t / decay_seconds)
-    tail[: int(rate * rng.uniform(0.002, 0.012))] = 0  # sound needs time to the first wall
-    for _ in range(int(rng.integers(3, 8))):
-        at = int(rate * rng.uniform(0.002, 0.04))
-        if at < n:
-            tail[at] += rng.choice((-1.0, 1.0)) * rng.uniform(1.0, 4.0) * math.exp(-6.9 * at / rate / decay_seconds)
-    tail *= 10 ** (-direct_db / 20) / max(float(np.sqrt(np.sum(tail**2))), 1e-9)
-    tail[0] = 1.0  # the direct sound stays where it was, so the words keep their times
-    return tail.astype(np.float32)
-
-
-def reverberate(samples: Samples, response: Samples) -> Samples:
-    """Convolves with an impulse response, keeping length and level."""
-    n = len(samples) + len(response) - 1
-    size = 1 << (n - 1).bit_length()
-    wet = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(response, size), size)[: len(samples)]
-    before, after = np.sqrt(np.mean(samples**2)), np.sqrt(np.mean(wet**2))
-    return (wet * (before / max(float(after), 1e-9))).astype(np.float32)
-
-
-def telephone(samples: Samples, rate: int, low_hz: float, high_hz: float, mu_law: bool) -> Samples:
-    """A narrow band at 8 kHz and, where asked, µ-law's 8 bits."""
-    narrow = np.asarray(soxr.resample(samples, rate, 8000), np.float32)
-    frequency = np.fft.rfftfreq(len(narrow), 1 / 8000)
-    # half-cosine edges 100 Hz wide instead of a wall, which would ring
-    rise = np.clip((frequency - low_hz) / 100 + 0.5, 0, 1)
-    fall = np.clip((high_hz - frequency) / 100 + 0.5, 0, 1)
-    window = np.sin(rise * np.pi / 2) * np.sin(fall * np.pi / 2)
-    narrow = np.fft.irfft(np.fft.rfft(narrow) * window, len(narrow)).astype(np.float32)
-    if mu_law:
-        peak = max(float(np.abs(narrow).max(initial=0.0)), 1.0)
-        squeezed = np.sign(narrow) * np.log1p(255 * np.abs(narrow / peak)) / math.log(256)
-        stepped = np.round(squeezed * 127) / 127
-        narrow = (np.sign(stepped) * (256 ** np.abs(stepped) - 1) / 255 * peak).astype(np.float32)
-    wide = np.asarray(soxr.resample(narrow, 8000, rate), np.float32)
-    return np.pad(wide, (0, max(0, len(samples) - len(wide))))[: len(samples)]
+@lru_cache(8)
+def recordings(folder: str, rate: int) -> tuple[Samples, ...]:
+    """All WAV, FLAC and Ogg files below a folder, mono at `rate`. Raises TrainingError when there is none."""
+    paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in (".wav", ".flac", ".ogg", ".opus"))
+    found = []
+    for path in paths:
+        try:
+            samples, own = soundfile.read(path, dtype="float32", always_2d=True)
+        except (OSError, RuntimeError) as error:
+            raise TrainingError(f"{path}: cannot be read ({error})") from error
+        found.append(np.asarray(soxr.resample(samples.mean(axis=1), own, rate), np.float32))
+    if not found:
+        raise TrainingError(f"{folder}: no recordings there; name a folder of WAV, FLAC or Ogg files")
+    return tuple(found)
 
 
 def augment(
@@ -112,12 +116,14 @@ def augment(
 ) -> tuple[Samples, dict[str, float]]:
     """One random variant of an utterance and what was done to it, by name and strength.
 
-    The order is that of the world: the speaker (pace), the room, the noise around, the microphone, the line.
+    The order is that of the world: the speaker (pace, pitch), the room, the noise around, the microphone, the line.
     voices: other utterances, for babble; without any, babble becomes coloured noise.
     """
     done: dict[str, float] = {}
 
     def draw(name: str, probability: float, bounds: tuple[float, float]) -> float | None:
+        if probability == 0:  # what is off draws nothing, so that switching it on later moves no other draw of before
+            return None
         happens, at = rng.random() < probability, rng.random()
         if not happens:
             return None
@@ -126,12 +132,25 @@ def augment(
 
     if (factor := draw("speed", options.speed, options.speed_range)) is not None:
         samples = speed(samples, factor, rate)
+    if (factor := draw("tempo", options.tempo, options.tempo_range)) is not None:
+        samples = tempo(samples, factor, rate)
+    if (semitones := draw("pitch", options.pitch, options.pitch_semitones)) is not None:
+        samples = pitch(samples, semitones, rate)
+    if (seconds := draw("shift", options.shift, options.shift_seconds)) is not None:
+        samples = shift(samples, seconds, rate)
     if (decay := draw("reverb", options.reverb, options.reverb_seconds)) is not None:
-        samples = reverberate(samples, room(rate, decay, float(rng.uniform(*options.reverb_direct_db)), rng))
+        if options.room_folder:
+            rooms = recordings(options.room_folder, rate)
+            samples = reverberate(samples, rooms[int(rng.integers(len(rooms)))])
+        else:
+            samples = reverberate(samples, room(rate, decay, float(rng.uniform(*options.reverb_direct_db)), rng))
     if (snr := draw("noise", options.noise, options.noise_snr_db)) is not None:
         if voices and rng.random() < options.babble_share:
             chosen = [voices[i] for i in rng.integers(len(voices), size=int(rng.integers(2, 7)))]
             added = babble(len(samples), chosen, rng)
+        elif options.noise_folder:
+            noises = recordings(options.noise_folder, rate)
+            added = babble(len(samples), [noises[int(rng.integers(len(noises)))]], rng)
         else:
             added = noise(len(samples), float(rng.uniform(*options.noise_colour)), rng)
         samples = mix(samples, added, snr)
@@ -141,5 +160,7 @@ def augment(
         samples = clip(samples, share)
     if (high := draw("telephone", options.telephone, options.telephone_high_hz)) is not None:
         samples = telephone(samples, rate, float(rng.uniform(150, 350)), high, bool(rng.random() < 0.7))
+    if (kilobits := draw("codec", options.codec, options.codec_kilobits)) is not None:
+        samples = opus(samples, rate, kilobits)
     peak = float(np.abs(samples).max(initial=0.0))
     return (samples / np.float32(peak) if peak > 1.0 else samples), done

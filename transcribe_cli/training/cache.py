@@ -56,13 +56,20 @@ class Entry:
 def fingerprint(options: RunOptions) -> dict[str, Any]:
     """What a cached frame depends on, beside the recordings."""
     name, layers = options.network.encoder, options.network.encoder_layers
+    augmentation = json.loads(json.dumps(dataclasses.asdict(options.augment)))
+
+    def active(key: str) -> bool:
+        """Kinds that are off leave no trace."""
+        kind = key.split("_")[0]
+        return bool(augmentation[key]) and bool(augmentation.get(kind, True))
+
     return {
         "format": 1,
         "encoder": f"{name}, {layers} layers" if layers else name,
         "max_seconds": options.data.max_seconds,
         "shard": options.data.shard,
         "seed": options.data.seed,
-        "augment": json.loads(json.dumps(dataclasses.asdict(options.augment))),
+        "augment": {key: value for key, value in augmentation.items() if active(key)},
     }
 
 

@@ -51,7 +51,8 @@ class Exported(nn.Module):
 
     def __init__(self, network: Recogniser) -> None:
         super().__init__()
-        self.encoder, self.head, self.network = network.encoder, network.head, [network]
+        self.encoder, self.head, self.mixture = network.encoder, network.head, network.mixture
+        self.network = [network]  # in a list, so that its parameters are not found twice
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         hidden, frames = self.network[0].encode(inputs, lengths)

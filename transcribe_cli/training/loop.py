@@ -8,6 +8,7 @@ import csv
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,11 @@ def train(
         say(f"going on from step {step}, epoch {epoch + 1}, {seconds_seen / 3600:.1f} h of speech")
 
     def keep(path: Path) -> None:
-        state: dict[str, Any] = {"options": to_dict(options), "model": network.state_dict(), "optimiser": optimiser.state_dict()}
+        state: dict[str, Any] = {
+            "options": to_dict(options),
+            "model": network.state_dict(),
+            "optimiser": optimiser.state_dict(),
+        }
         state |= {"tokens": list(speller.alphabet.tokens), "boundary": speller.alphabet.boundary}
         state |= {"auxiliary": list(auxiliary.alphabet.tokens) if auxiliary else []}
         state |= {"epoch": epoch, "step": step, "at": at, "seen": seen, "table": table, "shards": ready, "sums": sums}
@@ -459,5 +464,7 @@ def write_table(table: list[dict[str, Any]], path: Path) -> None:
 
 
 def _same_network(found: RunOptions, wanted: RunOptions, path: Path) -> None:
-    if found.network != wanted.network:
+    # dropout, rates and where the encoder lies may change within a run; the shape may not
+    free = {"dropout": 0.0, "encoder_file": "", "encoder_rate": 0.0, "encoder_decay": 0.0}
+    if replace(found.network, **free) != replace(wanted.network, **free):
         raise TrainingError(f"{path} is of another network: train into another folder with --out, or delete it")

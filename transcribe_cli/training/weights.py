@@ -38,6 +38,7 @@ def read(path: Path) -> dict[str, torch.Tensor]:
     }
     for node in graph.node:
         module = node.name.rpartition("/")[0].strip("/").replace("/", ".")
+        module = f"encoder.{module}" if module.startswith("blocks.") else module
         if node.op_type in ("MatMul", "MatMulInteger") and (matrix := _weight(node.input[1], stored)) is not None:
             state[f"{module}.weight"] = np.ascontiguousarray(matrix.T)
         elif node.op_type in ("LSTM", "DynamicQuantizeLSTM", "GRU"):

