@@ -36,6 +36,7 @@ from .score import Pair, score
 Array = NDArray[np.float32]
 
 SPEED_SECONDS = 60.0  # of audio that the speed is measured on, one utterance at a time and nothing beside it
+MOST_LATTICE = 5_000_000  # rows × characters that a loss is computed for: 80 MB; a minute of speech needs half of it
 ROW_TOLERANCE = 0.01  # rows of a quantised network sum to one this closely
 
 
@@ -252,8 +253,8 @@ def _gather(system: _Gathered, line: ManifestLine, sound: Array, found: Array, r
 
 
 def _loss(found: Array, text: str, alphabet: Alphabet) -> float | None:
-    """−log P(text | rows); None where the alphabet cannot spell the text or there are too few rows for it."""
-    if not alphabet.spells(text):
+    """−log P(text | rows); None where the alphabet cannot spell the text or the rows are too few or too many."""
+    if not alphabet.spells(text) or len(found) * len(text) > MOST_LATTICE:
         return None
     try:
         value = loss(found, alphabet.encode(text), alphabet.blank, ROW_TOLERANCE) if len(found) else None

@@ -105,6 +105,12 @@ def grid(options: TuneOptions) -> list[Weights]:
     return points
 
 
+def standard(lm_weight: float, word_bonus: float) -> Weights:
+    """A point with the decoder's own defaults beside α and β."""
+    default = DecodingOptions()
+    return Weights(lm_weight, word_bonus, default.beam_width, default.token_min_logp, default.unknown_penalty)
+
+
 def _decoding(point: Weights) -> DecodingOptions:
     return replace(
         DecodingOptions(),
