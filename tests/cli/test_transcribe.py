@@ -231,3 +231,15 @@ def test_silence_is_empty_text_and_success(home, capsys):
     soundfile.write(home / "silence.wav", np.zeros(16000 * 3), 16000)
     assert run(["silence.wav"]) == 0
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_truncated_recording_gives_its_words_and_one_warning(home, capsys):
+    path = speak(home / "a.wav", "cab fed")
+    path.write_bytes(path.read_bytes()[:-2000])
+    assert run(["a.wav"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "cab fed\n"
+    assert len(err.splitlines()) == 1
+    assert "a.wav" in err
+    assert run(["-q", "a.wav"]) == 0
+    assert capsys.readouterr() == ("cab fed\n", "")

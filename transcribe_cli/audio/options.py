@@ -61,17 +61,17 @@ def parse_raw(text: str) -> RawFormat:
 class AudioOptions:
     """How a recording is read."""
 
-    start: float = option(0.0, "Begin this many seconds into the recording.", minimum=0.0, maximum=1e7)
-    duration: float | None = option(None, "Read at most this many seconds.", minimum=0.001, maximum=1e7)
+    start: float = option(0.0, "begin this many seconds into the recording", minimum=0.0, maximum=1e7)
+    duration: float | None = option(None, "read at most this many seconds", minimum=0.001, maximum=1e7)
     channel: str = option(
         "mix",
-        "mix (mean of all), left, right, a number counting from 0, or split (each channel on its own).",
+        "mix (mean of all), left, right, a number counting from 0, or split (each channel on its own)",
         metavar="mix|left|right|N|split",
     )
     raw: str | None = option(
-        None, "The input is headerless PCM: ENCODING:RATE:CHANNELS, as in s16le:16000:1.", metavar="FORMAT"
+        None, "the input is headerless PCM: ENCODING:RATE:CHANNELS, as in s16le:16000:1", metavar="FORMAT"
     )
-    denoise: bool = option(False, "Remove steady background noise by spectral gating before recognition.")
+    denoise: bool = option(False, "remove steady background noise by spectral gating before recognition")
 
     def __post_init__(self) -> None:
         check(self)

@@ -33,7 +33,7 @@ class OutputOptions:
     jobs: int = option(
         0, "worker processes for decoding; 0: decode beside the network", minimum=0, maximum=256, short="j"
     )
-    quiet: bool = option(False, "no progress bar", short="q")
+    quiet: bool = option(False, "no progress bar and no warnings", short="q")
     verbose: bool = option(False, "say on standard error what is loaded and how fast it went", short="v")
 
     def __post_init__(self) -> None:

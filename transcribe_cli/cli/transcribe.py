@@ -24,6 +24,7 @@ from ..transcript import Transcript
 from ..writers import FORMATS, Lines, SubtitleOptions, find, render, stream
 from .configuration import ConfigFlag
 from .flags import takes_options
+from .messages import show_warnings
 from .output_options import OutputOptions
 from .progress import Progress, visible
 
@@ -65,6 +66,7 @@ def transcribe(
 
     Exit code: 0 all done, 1 some recordings failed, 2 nothing was started, 130 stopped by Ctrl-C.
     """
+    show_warnings(output_options.quiet)
     options = Options(model_options, audio_options, runtime_options, window_options, decoding_options, segment_options)
     manifests = [name for name in files if name.endswith(".jsonl")]
     if manifests:
