@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from transcribe_cli.errors import InputError, InputNotFound, ManifestError, OptionError
@@ -141,3 +143,34 @@ def test_what_cannot_be_read_is_named(write, tmp_path):
         read(tmp_path / "latin.txt", hypothesis=False)
     with pytest.raises(OptionError, match="jsonl"):
         read(write("a.txt", "x"), hypothesis=False, format="docx")
+
+
+def test_a_folder_of_transcripts_is_scored_against_a_folder_of_texts(tmp_path):
+    for name, text in (("ref/a.txt", "one\ntwo"), ("ref/deep/b.txt", "three"), ("hyp/a.txt", "one to")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "hyp" / "deep").mkdir()
+    words = [{"word": "free", "start": 0, "end": 1, "probability": 0.4}]
+    (tmp_path / "hyp" / "deep" / "b.json").write_text(json.dumps({"text": "free", "segments": [{"words": words}]}))
+    joined = join(read(tmp_path / "ref", hypothesis=False), read(tmp_path / "hyp", hypothesis=True))
+    assert [(pair.reference, pair.hypothesis) for pair in joined.pairs] == [("one two", "one to"), ("three", "free")]
+    assert joined.confidences == {"deep/b": (0.4,)}
+
+
+def test_one_json_transcript_is_one_utterance(write):
+    whisper = '{"text": " Hello there.", "segments": [{"text": " Hello there.", "words": [{"word": "Hello"}]}]}'
+    found, _ = pairs(write, ("talk.json", '{"text": "hello there"}'), ("out.json", whisper))
+    assert found == [("talk", "hello there", " Hello there.")]
+    found, _ = pairs(write, ("ref.txt", "hello\nthere\n"), ("out.json", whisper))
+    assert found == [("1", "hello there", " Hello there.")]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"text": 3}', '{"text": "x", "segments": 5}'])
+def test_a_json_that_is_no_transcript_is_refused(write, text):
+    with pytest.raises(InputError, match="not a"):
+        read(write("a.json", text), hypothesis=False)
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"no \.txt"):
+        read(tmp_path, hypothesis=False)

@@ -75,7 +75,7 @@ def evaluate(
 ) -> None:
     """Measure error rates: of a model on a labelled set, of any transcripts (--ref, --hyp), of two systems (--compare).
 
-    Exit code: 0 measured, 1 above --max-wer, 2 nothing was measured.
+    Exit code: 0 measured, 1 above --max-wer or not all could be read, 2 nothing was measured.
     """
     if sum((manifest is not None, ref is not None or hyp is not None, compare_files is not None)) != 1:
         raise OptionError("give one of: a manifest or folder; --ref with --hyp; --compare with two evaluations")

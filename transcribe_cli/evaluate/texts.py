@@ -8,6 +8,8 @@ ctm     NIST: `file channel start duration word [confidence]`; against an stm, w
         their middle lies, or to the nearest
 jsonl   objects with `id` (or `audio` and `start`) and `text`; hypotheses `pred_text` first; other keys may group
 csv     the same as columns
+    json    a transcript as `--format json` or Whisper writes it: one utterance; a text beside it is one too
+    folder  an utterance a file: .txt (its lines joined), else .json; named as the file below the folder, without ending
 """
 
 import csv
@@ -22,8 +24,8 @@ from typing import Any
 from ..errors import InputError, InputNotFound, ManifestError, OptionError
 from .score import Pair
 
-FORMATS = ("text", "keyed", "trn", "stm", "ctm", "jsonl", "csv")
-_BY_NAME = {".trn": "trn", ".stm": "stm", ".ctm": "ctm", ".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv"}
+FORMATS = ("text", "keyed", "trn", "stm", "ctm", "jsonl", "csv", "json", "folder")
+_BY_NAME = {".trn": "trn", ".stm": "stm", ".ctm": "ctm", ".jsonl": "jsonl", ".json": "json", ".csv": "csv"}
 _REFERENCE = ("text", "reference", "ref", "transcript", "transcription", "sentence")
 _HYPOTHESIS = ("pred_text", "hypothesis", "hyp", "prediction", "text", "transcript")
 _ID = ("id", "utt_id", "utterance_id", "key", "audio", "audio_filepath", "file", "path")
@@ -68,16 +70,13 @@ def read(path: Path, hypothesis: bool, format: str | None = None) -> Texts:
     """
     if format is not None and format not in FORMATS:
         raise OptionError(f"{format!r} is no format of texts: choose one of {', '.join(FORMATS)}")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise InputNotFound(f"{path}: no such file") from error
-    except UnicodeError as error:
-        raise InputError(f"{path}: not UTF-8 text") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if format == "folder" or (format is None and path.is_dir()):
+        return _folder(path)
+    text = _content(path)
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1)]
     chosen = format or _BY_NAME.get(path.suffix.lower()) or _guess(lines)
+    if chosen == "json":
+        return Texts(str(path), chosen, (_transcript(text, path.stem, str(path)),))
     if chosen == "csv":
         entries = _csv(text, str(path), hypothesis)
     elif chosen == "text":
@@ -95,11 +94,56 @@ def read(path: Path, hypothesis: bool, format: str | None = None) -> Texts:
     return Texts(str(path), chosen, tuple(entries))
 
 
+def _content(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputNotFound(f"{path}: no such file") from error
+    except UnicodeError as error:
+        raise InputError(f"{path}: not UTF-8 text") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _folder(folder: Path) -> Texts:
+    """Every text below a folder; a .json counts where there is no .txt of its name."""
+    files = {path.relative_to(folder).with_suffix(""): path for path in sorted(folder.rglob("*.json"))}
+    files |= {path.relative_to(folder).with_suffix(""): path for path in sorted(folder.rglob("*.txt"))}
+    entries = []
+    for name, path in sorted(files.items()):
+        text = _content(path)
+        is_text = path.suffix == ".txt"
+        entries.append(Entry(str(name), " ".join(text.split())) if is_text else _transcript(text, str(name), str(path)))
+    if not entries:
+        raise InputError(f"{folder}: no .txt and no .json in it")
+    return Texts(str(folder), "folder", tuple(entries))
+
+
+def _transcript(text: str, id: str, where: str) -> Entry:
+    """A JSON transcript with the confidences of its words, where every word has one."""
+    try:
+        data = json.loads(text)
+        words = [word for segment in data.get("segments", []) for word in segment.get("words", [])]
+        sure = tuple(float(word["probability"]) for word in words)
+        spoken, duration = data["text"], _optional(data.get("duration"))
+        if not isinstance(spoken, str):
+            raise TypeError("its text is none")
+    except KeyError as error:
+        if error.args[0] != "probability":
+            raise InputError(f"{where}: not a transcript: it has no {error}") from error
+        sure, spoken, duration = (), data["text"], None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{where}: not a JSON transcript ({error})") from error
+    return Entry(id, spoken, None, duration, {}, sure)
+
+
 def join(references: Texts, hypotheses: Texts) -> Joined:
     """Puts each hypothesis to its reference.
 
     Raises InputError where the two cannot be joined: a different number of lines, or no id in common.
     """
+    if "json" in (references.format, hypotheses.format):
+        references, hypotheses = (_one(side) for side in (references, hypotheses))
     if references.format == "text" or hypotheses.format == "text":
         n, m = len(references.entries), len(hypotheses.entries)
         if n != m:
@@ -120,6 +164,13 @@ def join(references: Texts, hypotheses: Texts) -> Joined:
             f"({sides[0].entries[0].id!r} in the first, {next(iter(found), 'nothing')!r} in the second)"
         )
     return _joined(sides[0].entries, found, tuple(id for id in found if id not in known))
+
+
+def _one(side: Texts) -> Texts:
+    """A side whose other side is a single transcript: its lines are one utterance, whatever the names."""
+    if side.format == "text":
+        side = replace(side, entries=(Entry("1", " ".join(entry.text for entry in side.entries).strip()),))
+    return replace(side, format="text") if len(side.entries) == 1 else side
 
 
 def _joined(references: Iterable[Entry], found: dict[str, Entry], extra: tuple[str, ...]) -> Joined:
