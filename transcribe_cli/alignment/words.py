@@ -15,8 +15,8 @@ from ..errors import CTCError
 from ..transcript import Word
 from .confidence import word_confidences
 
-# Near the medians, over two models and the pauses of development speech, of the distance between the sound's edge, by its
-# energy, and the first or last frame of the units beside it; benchmarks/alignment.py measures them again.
+# Near the medians, over two models and the pauses of development speech, of the distance between the edge of the sound,
+# by its energy, and the first or last frame of the units beside it; benchmarks/alignment.py measures them again.
 LEAD_SECONDS = 0.04
 TAIL_SECONDS = 0.03
 
