@@ -30,6 +30,7 @@ from ..lm.model import LanguageModel
 from ..pipeline import Recogniser
 from ..reader import Reader
 from ..transcript import Word
+from .normalise import basic
 from .report import Facts, System
 from .score import Pair, score
 
@@ -237,7 +238,7 @@ def _gather(system: _Gathered, line: ManifestLine, sound: Array, found: Array, r
     }
     id = line_id(line)
     system.pairs.append(Pair(id, line.text or "", hypothesis, seconds, keys))
-    reference = " ".join((line.text or "").lower().split())
+    reference = basic(line.text or "")  # case and punctuation are nothing a network could be asked for
     spoken = _loss(found, reference, card.alphabet)
     heard = _loss(found, hypothesis, card.alphabet)
     totals: list[float | None] = [None, None]
