@@ -114,7 +114,11 @@ def train(
                 say(f"  {unfit} utterances are left out: empty text, foreign letters, or more labels than output rows")
 
         network.train()
+        # a checkpoint within an epoch holds the counts of its start, with which it can be drawn again
         saved, before = time.monotonic(), dict(seen)
+        for part in order[: at * team.size]:
+            for i in part:
+                seen[chosen[i].key] = seen.get(chosen[i].key, 0) + 1
         while at < steps:
             began = time.monotonic()
             progress = minutes / loop.minutes if loop.minutes else (epoch + at / steps) / loop.epochs
@@ -171,7 +175,6 @@ def train(
                 mean = sums["loss"] / max(sums["letters"], 1)
                 say(f"  step {step}: {at}/{steps}, loss {mean:.3f}, rate {rate:.2e}, {pace:.0f} x real time")
             if time.monotonic() - saved > loop.checkpoint_minutes * 60:
-                # the epoch can be drawn again only with the counts of its start
                 counted, seen = seen, before
                 keep(last)
                 seen, saved = counted, time.monotonic()

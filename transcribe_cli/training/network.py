@@ -77,6 +77,7 @@ class Head(nn.Module):
     def __init__(self, dimension: int, tokens: int, options: NetworkOptions, auxiliary_tokens: int = 0) -> None:
         super().__init__()
         self.stack, self.rows, self.tokens = options.stack, options.rows, tokens
+        self.norm = nn.LayerNorm(dimension) if options.norm else None
         width = options.units * (2 if options.bidirectional else 1)
         sizes = [dimension * options.stack] + [width] * (options.layers - 1)
         self.layers = nn.ModuleList(
@@ -93,6 +94,8 @@ class Head(nn.Module):
     def both(self, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         """log_probs, the auxiliary head's or None, and their lengths."""
         batch, frames, dimension = hidden.shape
+        if self.norm is not None:
+            hidden = self.norm(hidden)
         # frames beyond an utterance's end are zeroed: the last step of an odd one would see them
         hidden = hidden * valid(lengths, frames)[:, :, None].to(hidden.dtype)
         short = (self.stack - frames % self.stack) % self.stack

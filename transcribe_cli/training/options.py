@@ -93,6 +93,7 @@ class NetworkOptions:
     encoder_file: str = option("", "the encoder's .npz, made by `python -m transcribe_cli.training.extract`")
     stack: int = option(2, "encoder frames joined to one recurrent step", minimum=1, maximum=8)
     rows: int = option(2, "output rows a recurrent step", minimum=1, maximum=8)
+    norm: bool = option(False, "normalise the encoder's frames once more before the recurrent layers")
     cell: str = option("lstm", "recurrent cell", choices=("lstm", "gru"))
     layers: int = option(2, "recurrent layers", minimum=1, maximum=12)
     units: int = option(320, "units a layer and direction", minimum=8)

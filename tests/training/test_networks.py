@@ -1,0 +1,113 @@
+"""Encoders and heads: a ragged batch equals single utterances, in every variant."""
+
+import dataclasses
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from transcribe_cli.training import encoder as encoders  # noqa: E402
+from transcribe_cli.training import network as networks  # noqa: E402
+from transcribe_cli.training.options import NetworkOptions  # noqa: E402
+
+SMALL = NetworkOptions(encoder="conv", conv_width=12, conv_strides=(2, 2), units=8, stack=1, rows=2, dropout=0.3)
+
+
+def assert_ragged_equals_single(module, inputs, sizes):
+    """Garbage behind the valid part must not matter."""
+    lengths = torch.tensor(sizes)
+    with torch.inference_mode():
+        batch, out_lengths = module(inputs, lengths)
+        for i, size in enumerate(sizes):
+            single, single_length = module(inputs[i : i + 1, ..., :size], torch.tensor([size]))
+            n = int(out_lengths[i])
+            assert n == int(single_length[0]) == single.shape[1]
+            torch.testing.assert_close(batch[i, :n], single[0], atol=2e-5, rtol=0)
+
+
+def test_a_ragged_batch_equals_single_utterances_in_whisper():
+    torch.manual_seed(1)
+    module = encoders.WhisperEncoder(24, 2, 3, bands=7, positions=60).eval()
+    assert_ragged_equals_single(module, torch.randn(3, 7, 101), [101, 40, 33])
+
+
+def test_a_ragged_batch_equals_single_utterances_in_moonshine():
+    torch.manual_seed(1)
+    module = encoders.MoonshineEncoder(24, 2, 3, rotary=4).eval()
+    assert_ragged_equals_single(module, torch.randn(3, 9000), [9000, 5000, 3333])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"cell": "gru"},
+        {"norm": True},
+        {"bidirectional": False},
+        {"stack": 2, "rows": 2},
+        {"stack": 3, "rows": 1, "layers": 3},
+        {"conv_strides": (2,)},
+        {"conv_strides": (3, 2, 1)},
+    ],
+)
+def test_a_ragged_batch_equals_single_utterances_in_the_whole_network(change):
+    torch.manual_seed(1)
+    module = networks.untrained(dataclasses.replace(SMALL, **change), tokens=5).eval()
+    assert_ragged_equals_single(module, torch.randn(3, 80, 131), [131, 130, 47])
+
+
+def test_rows_are_natural_log_probabilities():
+    module = networks.untrained(SMALL, tokens=5).eval()
+    log_probs, rows = module(torch.randn(2, 80, 60), torch.tensor([60, 31]))
+    torch.testing.assert_close(log_probs.exp().sum(2), torch.ones(2, log_probs.shape[1]))
+    assert rows.tolist() == [30, 16]
+
+
+def test_an_auxiliary_head_reads_a_middle_layer():
+    shape = dataclasses.replace(SMALL, layers=2, auxiliary_layer=1)
+    module = networks.untrained(shape, tokens=5, auxiliary_tokens=9)
+    main, middle, rows = module.both(torch.randn(2, 80, 60), torch.tensor([60, 31]))
+    assert main.shape == (2, 30, 5)
+    assert middle.shape == (2, 30, 9)
+    assert rows.tolist() == [30, 16]
+
+
+def test_a_frozen_encoder_gets_no_gradient_and_a_trained_one_does():
+    for rate in (0.0, 0.1):
+        shape = dataclasses.replace(SMALL, encoder="whisper-tiny.en", encoder_rate=rate)
+        tiny = encoders.WhisperEncoder(16, 2, 2, positions=60)
+        module = networks.Recogniser(tiny, networks.Head(16, 5, shape), shape)
+        module(torch.randn(1, 80, 50), torch.tensor([50]))[0].sum().backward()
+        assert (tiny.conv1.weight.grad is None) == (rate == 0)
+        assert module.head.dense.weight.grad is not None
+
+
+def test_a_mixture_of_layers_begins_as_their_mean_and_is_learned():
+    shape = dataclasses.replace(SMALL, encoder="whisper-tiny.en", mixture=True)
+    tiny = encoders.WhisperEncoder(16, 2, 2, positions=60).eval()
+    module = networks.Recogniser(tiny, networks.Head(16, 5, shape), shape)
+    mel, lengths = torch.randn(1, 80, 50), torch.tensor([50])
+    outputs, _ = tiny.layers(mel, lengths)
+    expected = (tiny.norm(outputs[0]) + tiny.norm(outputs[1])) / 2
+    torch.testing.assert_close(module.encode(mel, lengths)[0], expected)
+    module(mel, lengths)[0][0, 0, 0].backward()
+    assert module.mixture.grad.abs().sum() > 0
+    assert tiny.conv1.weight.grad is None
+
+
+def test_turning_round_keeps_padding_behind():
+    x = torch.arange(8.0).reshape(2, 4, 1)
+    turned = networks.reverse(x, torch.tensor([4, 2]))
+    assert turned[0, :, 0].tolist() == [3, 2, 1, 0]
+    assert turned[1, :2, 0].tolist() == [5, 4]
+    torch.testing.assert_close(networks.reverse(turned, torch.tensor([4, 2])), x)
+
+
+def test_an_unknown_encoder_is_named_with_those_that_are_known():
+    with pytest.raises(networks.TrainingError, match=r"whisper-tiny\.en"):
+        networks.untrained(dataclasses.replace(SMALL, encoder="wav2vec"), tokens=5)
+
+
+def test_a_missing_encoder_file_says_how_to_make_it(tmp_path):
+    with pytest.raises(networks.TrainingError, match=r"transcribe_cli\.training\.extract"):
+        encoders.load("whisper-tiny.en", tmp_path / "none.npz")

@@ -1,0 +1,290 @@
+"""Whole runs on a corpus of beeps: learning, resuming, caching, exporting, fine-tuning."""
+
+import dataclasses
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+from transcribe_cli.bundle.card import parse  # noqa: E402
+from transcribe_cli.errors import ModelError, OutputError, TrainingError  # noqa: E402
+from transcribe_cli.training import cache, checkpoint, export, loop, options, weights  # noqa: E402
+from transcribe_cli.training import encoder as encoders  # noqa: E402
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+ignore_exporter = pytest.mark.filterwarnings("ignore")  # notes of the ONNX exporter and quantiser on themselves
+
+
+@pytest.fixture(scope="module")
+def beeps(tmp_path_factory):
+    """A folder with 16 utterances to train on and 6 to measure."""
+    spec = importlib.util.spec_from_file_location("make_beeps", CONFIGS / "make_beeps.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    folder = tmp_path_factory.mktemp("beeps")
+    module.make(folder, train=16, dev=6)
+    return folder
+
+
+def small(beeps, *overrides):
+    fixed = (f"paths.data={beeps}", "network.units=10", "network.conv_width=12", "loop.epochs=2", "loop.average=1")
+    return options.load(CONFIGS / "one-minute.toml", (*fixed, *overrides))
+
+
+def quiet(line):
+    pass
+
+
+@pytest.fixture
+def tiny_encoder(monkeypatch, tmp_path):
+    """A Whisper-like encoder of 16 channels with random weights, as an extracted file."""
+    monkeypatch.setitem(encoders.FACTS, "tiny", encoders.EncoderFacts(16, 2, 2, 0.02, "mel", 30.0, "none"))
+    torch.manual_seed(3)
+    names = {value.rpartition(".")[2]: key for key, value in encoders._RENAMED.items() if "." not in value}
+    arrays = {}
+    for name, value in encoders.build("tiny").state_dict().items():
+        parts = [part for part in name.split(".") if part != "attention"]
+        arrays[".".join(names.get(part, part) for part in parts)] = value.numpy()
+    path = tmp_path / "tiny.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+def cached(beeps, tiny_encoder, folder, *overrides):
+    fixed = ("network.encoder=tiny", f"network.encoder_file={tiny_encoder}", f"data.cache={folder}", "data.shard=5")
+    return small(beeps, *fixed, *overrides)
+
+
+def test_an_extracted_encoder_comes_back_whole(tiny_encoder):
+    torch.manual_seed(3)
+    expected = encoders.build("tiny").state_dict()
+    found = encoders.load("tiny", tiny_encoder).state_dict()
+    assert set(found) == set(expected)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_the_cache_holds_what_the_encoder_says(beeps, tiny_encoder, tmp_path):
+    run = cached(beeps, tiny_encoder, tmp_path / "cache")
+    assert len(list(cache.fill(run, tmp_path / "cache"))) == 6  # 16 + 6 utterances in shards of five
+    assert list(cache.fill(run, tmp_path / "cache")) == []  # nothing is done twice
+    (entries,), missing = cache.read(tmp_path / "cache", run.data.dev, 5)
+    assert missing == 0
+    assert [one.text for one in entries] == [
+        json.loads(x)["text"] for x in (beeps / "dev.jsonl").read_text().splitlines()
+    ]
+    network, recipe = encoders.load("tiny", tiny_encoder), cache.recipe_of("tiny")
+    held = cache.Frames()
+    for entry, utterance in zip(entries, cache.manifest.read(beeps / "dev.jsonl"), strict=True):
+        mel = cache.finish(cache.frames(cache.Reader()(utterance), recipe), recipe)
+        (alone,) = cache.encode([np.ascontiguousarray(mel, np.float32)], network, recipe)
+        np.testing.assert_allclose(held(entry).astype(np.float32), alone.astype(np.float32), atol=4e-3)
+
+
+def test_a_fill_that_was_killed_goes_on_and_workers_share_it(beeps, tiny_encoder, tmp_path):
+    run = cached(beeps, tiny_encoder, tmp_path / "cache")
+    filling = cache.fill(run, tmp_path / "cache", (0, 2))
+    next(filling)
+    filling.close()
+    (tmp_path / "cache" / "left.npy.part").write_bytes(b"half")
+    done = [line for worker in ((0, 2), (1, 2)) for line in cache.fill(run, tmp_path / "cache", worker)]
+    assert len(done) == 5
+    assert cache.read(tmp_path / "cache", run.data.train + run.data.dev, 5)[1] == 0
+
+
+def test_a_cache_of_other_options_is_refused(beeps, tiny_encoder, tmp_path):
+    list(cache.fill(cached(beeps, tiny_encoder, tmp_path / "cache"), tmp_path / "cache"))
+    other = cached(beeps, tiny_encoder, tmp_path / "cache", "augment.noise=0.9")
+    with pytest.raises(TrainingError, match="augment"):
+        list(cache.fill(other, tmp_path / "cache"))
+
+
+def test_augmentation_enters_a_cache_only_by_its_name_and_is_the_same_again(beeps, tiny_encoder):
+    run = small(beeps)
+    (one, *_) = cache.manifest.read(beeps / "train.jsonl")
+    samples = cache.Reader()(one)
+    assert cache.vary(samples, one, "clean", run, [])[0] is samples
+    first, done = cache.vary(samples, one, "augmented", run, [samples])
+    np.testing.assert_array_equal(first, cache.vary(samples, one, "augmented", run, [samples])[0])
+    assert done
+    assert cache.vary(samples, one, "augmented-2", run, [samples])[1] != done
+
+
+def test_damaged_audio_is_left_out_of_a_shard_and_named(beeps, tiny_encoder, tmp_path):
+    lines = (beeps / "train.jsonl").read_text().splitlines()[:3]
+    (tmp_path / "bad.wav").write_bytes(b"RIFF")
+    rows = [json.loads(line) for line in lines]
+    for row in rows:
+        row["audio"] = str(beeps / row["audio"])
+    rows[1]["audio"] = str(tmp_path / "bad.wav")
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = cached(tmp_path, tiny_encoder, tmp_path / "cache")
+    run = dataclasses.replace(run, data=dataclasses.replace(run.data, dev=()))
+    (line,) = cache.fill(run, tmp_path / "cache")
+    assert "2 utterances" in line
+    assert "bad.wav" in line
+
+
+def test_a_killed_run_ends_where_an_unbroken_one_does(beeps, tiny_encoder, tmp_path, monkeypatch):
+    run = cached(beeps, tiny_encoder, tmp_path / "cache", "loop.checkpoint_minutes=0", "network.dropout=0.2",
+                 "loop.time_masks=1", "loop.epoch_hours=0.006", "loop.batch_seconds=6")  # fmt: skip
+    list(cache.fill(run, tmp_path / "cache"))
+    table = loop.train(run, tmp_path / "whole", quiet)
+
+    saved = checkpoint.save
+    count = 0
+
+    def dies(state, path):
+        nonlocal count
+        saved(state, path)
+        count += 1
+        if count == 2:  # in the middle of the first epoch
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "save", dies)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(run, tmp_path / "broken", quiet)
+    monkeypatch.setattr(checkpoint, "save", saved)
+    assert checkpoint.load(tmp_path / "broken/last.pt")["at"] > 0
+    again = loop.train(run, tmp_path / "broken", quiet)
+
+    first, second = (checkpoint.load(tmp_path / name / "last.pt") for name in ("whole", "broken"))
+    assert first["seen"] == second["seen"]
+    for name, value in first["model"].items():
+        assert torch.equal(value, second["model"][name]), name
+    clock = {"hours_per_second"}
+    assert [{k: v for k, v in row.items() if k not in clock} for row in table] == [
+        {k: v for k, v in row.items() if k not in clock} for row in again
+    ]
+    assert loop.train(run, tmp_path / "broken", quiet) == again  # a finished run has nothing to do
+
+
+def test_a_run_of_another_network_is_not_gone_on_with(beeps, tmp_path):
+    loop.train(small(beeps, "loop.epochs=1"), tmp_path, quiet)
+    with pytest.raises(TrainingError, match="another network"):
+        loop.train(small(beeps, "network.units=12"), tmp_path, quiet)
+
+
+def test_unreadable_audio_is_said_and_training_goes_on(beeps, tmp_path):
+    for name in ("train", "dev"):
+        rows = [json.loads(line) for line in (beeps / f"{name}.jsonl").read_text().splitlines()]
+        for row in rows:
+            row["audio"] = str(beeps / row["audio"])
+        if name == "train":
+            rows[0]["audio"] = "gone.wav"
+            rows[1]["text"] = "naïve"
+            rows[2]["text"] = "abcdefgh" * 20
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = []
+    table = loop.train(small(tmp_path, "loop.epochs=1"), tmp_path / "run", said.append)
+    assert table[-1]["epoch"] == 1
+    assert any("gone.wav" in line for line in said)
+    assert any("2 utterances are left out" in line for line in said)
+
+
+def test_nothing_to_learn_from_is_an_error(beeps, tiny_encoder, tmp_path):
+    run = cached(beeps, tiny_encoder, tmp_path / "empty")
+    with pytest.raises(TrainingError, match="too little"):
+        loop.train(run, tmp_path / "run", quiet)
+
+
+def test_auxiliary_head_other_units_and_one_way_layers_train(beeps, tmp_path):
+    run = small(beeps, "network.auxiliary_layer=1", "network.layers=2", "data.auxiliary_units=char",
+                "data.units=syllable", "network.bidirectional=false", "network.cell=gru", "loop.sorted_first=true")  # fmt: skip
+    table = loop.train(run, tmp_path, quiet)
+    assert len(table) == 2
+    assert table[1]["training_loss"] < table[0]["training_loss"]
+
+
+@ignore_exporter
+def test_what_is_exported_says_what_pytorch_says_and_carries_its_card(beeps, tiny_encoder, tmp_path):
+    run = cached(beeps, tiny_encoder, tmp_path / "cache", "loop.epochs=1")
+    list(cache.fill(run, tmp_path / "cache"))
+    loop.train(run, tmp_path / "run", quiet)
+    for kind in ("float32", "float16", "int8"):
+        difference = export.export([tmp_path / "run/last.pt"], tmp_path / kind, "1.2", kind)
+        assert difference.largest < {"float32": 1e-4, "float16": 0.02, "int8": 1.0}[kind]
+        card = export.load_bundle(tmp_path / kind)
+        assert (card.name, card.version, card.output.frame_seconds) == ("beeps", "1.2", 0.02)
+        metadata = {p.key: p.value for p in onnx.load(tmp_path / kind / "model.onnx").metadata_props}
+        assert parse(metadata["card"], "metadata").alphabet == card.alphabet
+    lines = export.measure_bundle(tmp_path / "float32", beeps / "dev.jsonl", limit=2)
+    assert lines[0].startswith("beeps")
+    assert "x real time" in lines[-1]
+
+
+@ignore_exporter
+@pytest.mark.parametrize(("kind", "near"), [("float32", 1e-7), ("float16", 1e-3), ("int8", 0.02)])
+def test_weights_come_back_from_a_bundle(beeps, tmp_path, kind, near):
+    loop.train(small(beeps, "loop.epochs=1"), tmp_path / "run", quiet)
+    export.export([tmp_path / "run/last.pt"], tmp_path / "bundle", "1", kind)
+    found = weights.read(tmp_path / "bundle/model.onnx")
+    for name, value in checkpoint.load(tmp_path / "run/last.pt")["model"].items():
+        torch.testing.assert_close(found[name], value, atol=near * max(1.0, float(value.abs().max())), rtol=0)
+    said = []
+    loop.train(small(beeps, "loop.epochs=1"), tmp_path / "tuned", said.append, found)
+    assert "tensors of the given bundle" in said[0]
+
+
+def test_a_graph_without_names_or_of_another_network_begins_nothing(beeps, tmp_path):
+    (tmp_path / "x.onnx").write_bytes(b"no graph")
+    with pytest.raises(ModelError):
+        weights.read(tmp_path / "x.onnx")
+    with pytest.raises(TrainingError, match="another network"):
+        loop.train(small(beeps), tmp_path / "run", quiet, {"some.weight": torch.zeros(3)})
+
+
+def test_checkpoints_are_whole_or_not_there(tmp_path, monkeypatch):
+    path = tmp_path / "a.pt"
+    checkpoint.save({"model": {"w": torch.ones(2)}}, path)
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="free some space"):
+        checkpoint.save({"model": {"w": torch.zeros(2)}}, path)
+    assert checkpoint.load(path)["model"]["w"].tolist() == [1, 1]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
+
+
+def test_damaged_checkpoints_are_named(tmp_path):
+    (tmp_path / "a.pt").write_bytes(b"PK half of it")
+    with pytest.raises(TrainingError, match=r"a\.pt"):
+        checkpoint.load(tmp_path / "a.pt")
+    with pytest.raises(TrainingError, match="no such"):
+        checkpoint.load(tmp_path / "b.pt")
+
+
+def test_the_mean_of_checkpoints_is_the_mean_of_their_weights(tmp_path):
+    for i in range(3):
+        checkpoint.save({"model": {"w": torch.full((2,), float(i))}}, tmp_path / f"{i}.pt")
+    assert checkpoint.average([tmp_path / f"{i}.pt" for i in range(3)])["w"].tolist() == [1, 1]
+
+
+def test_the_learning_rate_warms_up_and_falls():
+    some = options.LoopOptions(rate=1.0, final_rate=0.1, warmup_steps=10)
+    assert loop.schedule(0, 0.0, some) == pytest.approx(0.1)
+    assert loop.schedule(10, 0.0, some) == pytest.approx(1.0)
+    assert loop.schedule(1000, 0.5, some) == pytest.approx(0.55)
+    assert loop.schedule(2000, 1.0, some) == pytest.approx(0.1)
+
+
+@pytest.mark.slow
+@ignore_exporter
+def test_the_one_minute_recipe_ends_below_five_percent_and_is_read_back(tmp_path):
+    spec = importlib.util.spec_from_file_location("make_beeps", CONFIGS / "make_beeps.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.make(tmp_path / "beeps")
+    run = options.load(CONFIGS / "one-minute.toml", (f"paths.data={tmp_path / 'beeps'}",))
+    table = loop.train(run, tmp_path / "run", quiet)
+    assert table[-1]["cer"] <= 0.05
+    export.export([tmp_path / "run/average.pt"], tmp_path / "bundle", "1")
+    line = export.measure_bundle(tmp_path / "bundle", tmp_path / "beeps/dev.jsonl")[0]
+    assert float(line.split("CER")[1].split("%")[0]) <= 5.0
