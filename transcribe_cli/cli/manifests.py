@@ -17,6 +17,7 @@ from ..errors import OptionError, TranscribeError
 from ..outputs import write_atomically
 from ..pipeline import Options, Recogniser
 from ..transcript import Transcript
+from ..writers.json import manifest_line
 from .output_options import OutputOptions
 from .progress import Progress
 
@@ -100,23 +101,9 @@ def _items(lines: Sequence[ManifestLine], recogniser: Recogniser) -> Iterator[It
 
 
 def _jsonl(line: ManifestLine, transcript: Transcript | None, error: TranscribeError | None) -> str:
-    result = dict(line.keys)
-    if transcript is None:
-        result["error"] = str(error)
-    else:
-        words = transcript.words
-        result["pred_text"] = transcript.text
-        result["words"] = [
-            {
-                "word": word.text,
-                "start": round(word.start_seconds, 3),
-                "end": round(word.end_seconds, 3),
-                "probability": round(word.confidence, 4),
-            }
-            for word in words
-        ]
-        result["confidence"] = round(sum(w.confidence for w in words) / len(words), 4) if words else 1.0
-    return json.dumps(result, ensure_ascii=False) + "\n"
+    if transcript is not None:
+        return manifest_line(transcript, line.keys)
+    return json.dumps(line.keys | {"error": str(error)}, ensure_ascii=False) + "\n"
 
 
 def _txt(transcript: Transcript | None) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import OptionError
 from ..options import check, option
-from ..writers import FORMATS
+from ..writers import FORMATS, by_file_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,5 @@ class OutputOptions:
         if self.format is not None:
             return tuple(dict.fromkeys(name.strip() for name in self.format.split(",") if name.strip())) or ("txt",)
         if self.output is not None:
-            suffix = self.output.suffix.lower().lstrip(".")
-            return (next((f.name for f in FORMATS.values() if f.extension.lower() == suffix), "txt"),)
+            return (by_file_name(self.output.name),)
         return ("txt",)
