@@ -31,7 +31,7 @@ ONLY_IN = {
     "torch": {"training"},
     "onnxruntime": {"bundle", "cli", "training"},
     "kenlm": {"lm", "decoding"},
-    "soundfile": {"audio", "training", "evaluate"},
+    "soundfile": {"audio", "training", "evaluate", "cli"},
     "soxr": {"audio", "training"},
     "typer": {"cli"},
     "rich": {"cli", "evaluate"},
