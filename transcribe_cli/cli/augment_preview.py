@@ -9,7 +9,7 @@ import typer
 
 from ..errors import MissingExtra
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 KINDS = ("speed", "tempo", "pitch", "shift", "reverb", "noise", "volume", "clipping", "telephone", "codec")
 
