@@ -94,7 +94,9 @@ def load(path: Path) -> Recipe:
     except KeyError as error:
         raise OptionError(f"{path}: the recipe lacks {error}") from error
     except TypeError as error:
-        raise OptionError(f"{path}: {error}") from error
+        # a dataclass names the key in quotes at the end of its message
+        kind = "unknown key" if "unexpected" in str(error) else "the recipe lacks"
+        raise OptionError(f"{path}: {kind} {str(error).rpartition('argument')[2].lstrip('s: ')}") from error
 
 
 def _frozen(table: dict[str, Any]) -> dict[str, Any]:
@@ -294,17 +296,27 @@ def fit(
 
     price: what `prune.costs` says of the model's n-grams.
     """
-    fixed = 36 * model.sizes[0]  # a word costs its hash, its record and its letters
+    # a word costs its hash, its record and its letters; then come the quantiser's tables
+    fixed = 36 * model.sizes[0] + (4 << bits if bits else 0) * (2 * model.order - 3)
     bytes_a_gram = 4.6
-    while True:
+    fitting: tuple[int, NGramModel] | None = None
+    for _ in range(8):
         wanted = model.sizes[0] + max(0, int(0.99 * (max_bytes - fixed) / bytes_a_gram))
         small = prune.prune_to(model, wanted, price)
         binary.write(small, path, bits)
         n_bytes = path.stat().st_size
         say(f"{path.name}: n-grams {small.sizes}, {n_bytes} bytes")
-        if small.order == 1 or (n_bytes <= max_bytes and (n_bytes > 0.95 * max_bytes or small.sizes == model.sizes)):
-            return small, n_bytes
-        bytes_a_gram = (n_bytes - fixed) / sum(small.sizes[1:])
+        if n_bytes <= max_bytes:
+            if n_bytes > 0.95 * max_bytes or small.sizes == model.sizes:
+                return small, n_bytes
+            if fitting is None or n_bytes > fitting[0]:
+                fitting = n_bytes, small
+        bytes_a_gram = max(0.5, (n_bytes - fixed) / max(1, sum(small.sizes[1:])))
+    if fitting is None:
+        path.unlink()
+        raise OptionError(f"{max_bytes} bytes are too few for {model.sizes[0]} words: raise max_bytes or min_count")
+    binary.write(fitting[1], path, bits)
+    return fitting[1], fitting[0]
 
 
 def report(model: NGramModel, texts: dict[str, Texts]) -> dict[str, dict[str, float]]:

@@ -1,0 +1,112 @@
+"""A recipe becomes a model and a card, and no tested sentence gets into it."""
+
+import json
+import lzma
+from pathlib import Path
+
+import kenlm
+import pytest
+from toy_corpus import sentences
+
+from transcribe_cli.errors import InputNotFound, OptionError
+from transcribe_cli.lm import recipe
+
+RECIPE = """
+name = "toy"
+max_bytes = 10500
+min_count = 1
+prune = [0, 0, 0]
+exclude = ["dev.jsonl"]
+held_out = 4
+
+[[tune]]
+name = "transcripts"
+manifest = "train.jsonl"
+source = "x"
+weight = 0.5
+
+[[tune]]
+name = "rest"
+held_out = ["two"]
+weight = 0.5
+
+[[component]]
+name = "first"
+sources = [{ file = "one", licence = "CC0", origin = "here" }]
+
+[[component]]
+name = "second"
+sources = [{ file = "two", licence = "MIT", origin = "there" }]
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    (folder / "text").mkdir(parents=True)
+    one, two = sentences(600, seed=1), sentences(600, seed=2)
+    tested = "of and a to in he was it that his"
+    one.insert(300, f"the {tested} said")
+    (folder / "text" / "one.txt").write_text("\n".join(one))
+    with lzma.open(folder / "text" / "two.txt.xz", "wt") as file:
+        file.write("\n".join(two))
+    train = [{"text": text, "source": "x"} for text in sentences(60, seed=1)]
+    (folder / "train.jsonl").write_text("\n".join(map(json.dumps, train)))
+    (folder / "dev.jsonl").write_text(json.dumps({"text": tested}))
+    return folder
+
+
+def test_recipe_gives_a_model_of_the_asked_size_and_a_card(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "lm.toml").write_text(RECIPE)
+    said: list[str] = []
+    card = recipe.build(recipe.load(tmp_path / "lm.toml"), data, tmp_path / "out", said.append)
+    path = tmp_path / "out" / "lm.bin"
+    assert 0.8 * 10500 < path.stat().st_size <= 10500
+    assert kenlm.Model(str(path)).order == card["order"] == 3
+    assert card == json.loads((tmp_path / "out" / "lm.json").read_text())
+    assert card["weights"]["first"] > card["weights"]["second"] > 0
+    assert [corpus["licence"] for corpus in card["corpora"]] == ["CC0", "MIT"]
+    assert set(card["held_out"]) == {"one", "two"}
+    assert card["overlap"]["lines_dropped"] == 1
+    assert any("dropped for overlap" in line for line in said)
+
+
+def test_line_that_shares_eight_words_in_a_row_is_found_across_line_ends_too() -> None:
+    tested = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    forbidden = recipe.overlap_hashes([" ".join(tested)])
+    lines = ["a b c", "x " + " ".join(tested[:4]), " ".join(tested[4:]) + " y", "one two three four five six seven z"]
+    assert recipe.overlaps(lines, forbidden) == {1, 2}
+    # the same wherever the blocks begin
+    assert recipe.overlaps(lines, forbidden, block=1) == {1, 2}
+    assert recipe.overlaps(lines, recipe.overlap_hashes(["too short to matter"])) == set()
+
+
+def test_held_out_lines_are_kept_apart_in_blocks() -> None:
+    lines = [str(i) for i in range(recipe.BLOCK_LINES * 8)]
+    texts = recipe.split(lines, 4)
+    assert sorted(texts.train + texts.tune + texts.report) == sorted(lines)
+    assert len(texts.tune) == len(texts.report) == 2 * recipe.BLOCK_LINES
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("name = ", "nam = ", 1), "unknown key 'nam'"),
+        (lambda text: text.replace('name = "toy"', ""), "lacks 'name'"),
+        (lambda text: text.replace("licence", "license"), "license"),
+        (lambda text: text.replace("[[component]]", "[[components]]"), "component"),
+        (lambda text: text + "]", "not TOML"),
+    ],
+)
+def test_senseless_recipe_is_refused_with_its_key(tmp_path: Path, change: object, message: str) -> None:
+    (tmp_path / "lm.toml").write_text(change(RECIPE))  # type: ignore[operator]
+    with pytest.raises(OptionError, match=message):
+        recipe.load(tmp_path / "lm.toml")
+
+
+def test_missing_recipe_and_text_are_named(tmp_path: Path, data: Path) -> None:
+    with pytest.raises(InputNotFound, match="no such file"):
+        recipe.load(tmp_path / "none.toml")
+    (tmp_path / "lm.toml").write_text(RECIPE.replace('"one"', '"three"'))
+    with pytest.raises(InputNotFound, match=r"three\.txt"):
+        recipe.build(recipe.load(tmp_path / "lm.toml"), data, tmp_path / "out")

@@ -1,0 +1,252 @@
+"""Teach a model the words of a user's texts: a bundle with its language model mixed with one made of them.
+
+In go texts and a model's bundle, out comes a folder that is a bundle too, with `hotwords.txt` and `adaptation.json`
+beside. No sound is needed. Steps: read and normalise, find the words that are new, estimate a model of the texts, find
+the weight at which both together predict texts that were held out, mix, write.
+"""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .alphabet import Alphabet
+from .bundle.store import Bundle, find
+from .errors import InputError, ModelError, OptionError, OutputError
+from .lm import binary, files, interpolate, ngrams
+from .lm.build import BuildOptions, build
+from .lm.ngrams import NGramModel
+from .lm.notes import find_notes, paragraphs
+from .lm.text import normalise, sentences
+from .options import check, option
+
+HELD_OUT = 8  # every eighth sentence tells the weight; all of them make the final model
+# the bounds: the texts always count, and general English keeps half (more of them bought next to nothing, see RESULTS)
+LIGHTEST, HEAVIEST = 0.05, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptOptions:
+    """How a model is taught a user's words."""
+
+    order: int = option(3, "longest n-gram taken from the texts", minimum=2, maximum=6)
+    weight: float | None = option(
+        None, "share of the texts' model in the mixture; default: what predicts held-out sentences best",
+        minimum=0, maximum=1,
+    )  # fmt: skip
+    hotwords: int = option(30, "words to propose for --hotwords-file", minimum=0, maximum=1000)
+    overwrite: bool = option(False, "replace the output folder's model")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What the user's texts hold."""
+
+    n_files: int
+    sentences: tuple[str, ...]  # normalised
+    n_unreadable: int  # sentences left out whole: addresses, code, other scripts
+    unspellable: tuple[tuple[str, str], ...]  # (word, the characters that the alphabet lacks), most frequent first
+
+    @property
+    def words(self) -> Counter[str]:
+        return Counter(word for sentence in self.sentences for word in sentence.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """What came of it; `report` is what `adaptation.json` holds."""
+
+    folder: Path
+    texts: Texts
+    weight: float
+    new_words: tuple[tuple[str, int], ...]  # with how often they occur, most frequent first
+    hotwords: tuple[tuple[str, int], ...]
+    report: dict[str, Any]
+
+
+def read_texts(paths: Sequence[Path], alphabet: Alphabet) -> Texts:
+    """Files and folders → normalised sentences, and the words that cannot be spelt.
+
+    Raises InputNotFound for what is not there, InputError where no sentence is left.
+    """
+    found = find_notes(paths)
+    kept: list[str] = []
+    refused: Counter[str] = Counter()
+    n_unreadable = 0
+    for path in found:
+        for paragraph in paragraphs(path):
+            for sentence in sentences(paragraph):
+                words = normalise(sentence)
+                if words is None:
+                    n_unreadable += 1
+                    refused.update(_foreign(sentence))
+                elif words and alphabet.spells(words):
+                    kept.append(words)
+                elif words:
+                    refused.update(word for word in words.split() if not alphabet.spells(word))
+    if not kept:
+        raise InputError(f"{paths[0]}: no sentence that the model could write: are these texts in its language?")
+    lacking = tuple((word, "".join(_lacks(word, alphabet))) for word, _ in refused.most_common())
+    return Texts(len(found), tuple(kept), n_unreadable, lacking)
+
+
+def _foreign(sentence: str) -> Iterable[str]:
+    """The words of a refused sentence that are the reason: those in another script. Addresses and code are no words."""
+    for word in sentence.split():
+        bare = word.strip("\"'“”‘’«».,;:!?()[]…—–-")
+        if bare.isalpha() and normalise(bare) is None:
+            yield bare
+
+
+def _lacks(word: str, alphabet: Alphabet) -> list[str]:
+    return [letter for letter in dict.fromkeys(word.lower()) if normalise(letter) is None or alphabet.missing(letter)]
+
+
+def adapt(
+    paths: Sequence[Path],
+    output: Path,
+    model: str = "en",
+    options: AdaptOptions = AdaptOptions(),
+    say: Callable[[str], None] = lambda _: None,
+) -> Adaptation:
+    """Makes the adapted bundle in a folder, whole or not at all.
+
+    Raises InputError (texts), ModelError (a model without language model), OptionError (the folder is there already).
+    """
+    started = time.perf_counter()
+    bundle = find(model)
+    if bundle.language_model_path is None:
+        raise ModelError(f"{model}: has no language model to mix the texts with: build one with `transcribe lm build`")
+    if output.exists() and not options.overwrite and (not output.is_dir() or any(output.iterdir())):
+        raise OptionError(f"{output}: is there already: choose another folder, or give --overwrite")
+    texts = read_texts(paths, bundle.card.alphabet)
+    counted = texts.words
+    say(f"{texts.n_files} files: {len(texts.sentences)} sentences, {counted.total()} words, {len(counted)} different")
+
+    general = files.load(bundle.language_model_path)
+    own = build(texts.sentences, BuildOptions(order=options.order)).model
+    weight = find_weight(general, texts.sentences, options.order) if options.weight is None else options.weight
+    mixed = interpolate.mix([general, own], [1 - weight, weight])
+    say(f"the texts' model has {sum(own.sizes)} n-grams and weighs {weight:.2f} in the mixture")
+
+    known = frozenset(general.words)
+    new_words = tuple((word, n) for word, n in counted.most_common() if word not in known)
+    proposed = propose_hotwords(counted, general, options.hotwords)
+    canary = canary_sentences()
+    report = {
+        "made_of": [str(path) for path in paths],
+        "model": bundle.card.id,
+        "sentences": len(texts.sentences),
+        "words": counted.total(),
+        "weight": round(weight, 4),
+        "new_words": dict(new_words),
+        "unspellable": dict(texts.unspellable),
+        "hotwords": dict(proposed),
+        "perplexity_of_general_text": {
+            "before": round(perplexity(general, canary), 1),
+            "after": round(perplexity(mixed, canary), 1),
+        },
+    }
+    _write_bundle(bundle, mixed, output, report, [word for word, _ in proposed])
+    report["seconds"] = round(time.perf_counter() - started, 1)
+    return Adaptation(output, texts, weight, new_words, proposed, report)
+
+
+def find_weight(general: NGramModel, text: Sequence[str], order: int) -> float:
+    """The weight of a text's own model that predicts held-out sentences of it best, within bounds."""
+    held_out = [sentence for i, sentence in enumerate(text) if i % HELD_OUT == HELD_OUT - 1]
+    rest = [sentence for i, sentence in enumerate(text) if i % HELD_OUT != HELD_OUT - 1]
+    if not held_out:
+        return 0.3  # too little to tell: seven sentences or fewer
+    own = build(rest, BuildOptions(order=order)).model
+    return float(np.clip(interpolate.find_weights([general, own], held_out)[1], LIGHTEST, HEAVIEST))
+
+
+def propose_hotwords(counted: Counter[str], general: NGramModel, limit: int) -> tuple[tuple[str, int], ...]:
+    """Words that the texts use much more than general English does, with their counts.
+
+    A word's rank is its count times the logarithm of how much more frequent it is here. Words of one letter and what
+    occurs once are left out, and so are words that are no ten times as frequent.
+    """
+    total = counted.total()
+    index = {word: i for i, word in enumerate(general.words)}
+    unigrams = general.tables[0].log10_probs
+    rated = []
+    for word, n in counted.items():
+        if n < 2 or len(word) < 3:
+            continue
+        # a word that general English lacks counts as seen once in ten million words
+        ordinary = max(float(unigrams[index[word]]), -7.0) if word in index else -7.0
+        gain = math.log10(n / total) - ordinary
+        if gain >= 1:
+            rated.append((n * gain, word))
+    rated.sort(key=lambda pair: (-pair[0], pair[1]))
+    return tuple((word, counted[word]) for _, word in rated[:limit])
+
+
+def canary_sentences() -> list[str]:
+    """General English that no adaptation should make much less likely: a page of public-domain sentences."""
+    text = resources.files(__package__).joinpath("lm/canary.txt").read_text(encoding="utf-8")
+    return text.splitlines()
+
+
+def perplexity(model: NGramModel, text: Sequence[str]) -> float:
+    """Perplexity over the words that are known, and the sentences' ends."""
+    tokens = ngrams.encode(text, model.words)
+    counts = (tokens != ngrams.BOS) & (tokens != ngrams.UNK)
+    return float(10 ** -ngrams.score(model, tokens)[counts].mean())
+
+
+def _write_bundle(bundle: Bundle, mixed: NGramModel, output: Path, report: dict[str, Any], hotwords: list[str]) -> None:
+    entry = bundle.card.language_model
+    assert entry is not None
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+        try:
+            for path in bundle.folder.iterdir():
+                if path.is_file() and path.name not in (entry.file, "card.json"):
+                    shutil.copy(path, folder / path.name)
+            binary.write(mixed, folder / entry.file)
+            card = json.loads((bundle.folder / "card.json").read_text(encoding="utf-8"))
+            card["name"] = output.resolve().name
+            card["language_model"]["id"] = f"{entry.id or entry.file}, adapted"
+            card["adapted_from"] = bundle.card.id
+            sums = card.get("checksums", {})
+            if entry.file in sums:
+                with (folder / entry.file).open("rb") as file:
+                    sums[entry.file] = hashlib.file_digest(file, "sha256").hexdigest()
+            for name, text in {
+                "card.json": json.dumps(card, indent=1, ensure_ascii=False) + "\n",
+                "adaptation.json": json.dumps(report, indent=1, ensure_ascii=False) + "\n",
+                "hotwords.txt": "".join(f"{word}\n" for word in hotwords),
+            }.items():
+                (folder / name).write_text(text, encoding="utf-8")
+            folder.chmod(0o777 & ~_umask())
+            if output.exists():
+                shutil.rmtree(output)
+            os.replace(folder, output)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written ({error.strerror or error})") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
