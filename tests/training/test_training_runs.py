@@ -195,7 +195,8 @@ def test_nothing_to_learn_from_is_an_error(beeps, tiny_encoder, tmp_path):
 
 def test_auxiliary_head_other_units_and_one_way_layers_train(beeps, tmp_path):
     run = small(beeps, "network.auxiliary_layer=1", "network.layers=2", "data.auxiliary_units=char",
-                "data.units=syllable", "network.bidirectional=false", "network.cell=gru", "loop.sorted_first=true")  # fmt: skip
+                "data.units=syllable", "network.bidirectional=false", "network.cell=gru",
+                "loop.sorted_first=true")  # fmt: skip
     table = loop.train(run, tmp_path, quiet)
     assert len(table) == 2
     assert table[1]["training_loss"] < table[0]["training_loss"]

@@ -41,6 +41,15 @@ def test_phonemes_come_from_the_dictionary_or_from_rules():
     assert one.can("shzibbing")
 
 
+def test_a_word_is_whole_where_no_makeshift_is_needed():
+    assert speller("char").whole("zebra")
+    assert speller("syllable").whole("little")
+    assert not speller("syllable").whole("zebra")
+    assert not speller("word").whole("zebra")
+    assert speller("phoneme").whole("zebra")
+    assert not speller("phoneme").whole("shzibbing")
+
+
 def test_no_label_is_the_blank():
     for kind in ("char", "syllable", "word"):
         one = speller(kind)

@@ -71,6 +71,16 @@ class Speller:
                 units += [part] if part in known else spelled(part)
         return units
 
+    def whole(self, word: str) -> bool:
+        """Whether the inventory, or the dictionary behind it, has the word without a makeshift."""
+        known = self.alphabet.tokens
+        if self.kind == "phoneme":
+            return word in _dictionary()
+        if self.kind == "syllable":
+            first, *rest = syllables(word)
+            return all(part in known for part in (START + first, *rest))
+        return all(unit in known for unit in self.split(word))
+
     def encode(self, text: str) -> list[int]:
         """Label ids; units outside the alphabet become `<unk>`. Raises TrainingError where there is no `<unk>`."""
         index = {token: i for i, token in enumerate(self.alphabet.tokens) if i != self.alphabet.blank}
@@ -195,7 +205,7 @@ class UnitReport:
     kind: str
     inventory: int
     unit_coverage: float  # share of the dev text's units that the training text had
-    oov_rate: float  # share of dev words that cannot be written in whole units of the training text
+    oov_rate: float  # share of dev words that are not in the inventory (dictionary) and have to be spelled
     units_per_second: float
     rows_per_second: float
     too_dense: float  # share of utterances with more labels than output rows
@@ -214,7 +224,7 @@ def report(
         covered += sum(unit in known for unit in units)
         for word in text.split():
             words += 1
-            unknown += not all(unit in known for unit in speller.split(word))
+            unknown += not speller.whole(word)
         repeats = sum(a == b for a, b in pairwise(units))
         dense += len(units) + repeats > length * rows_per_second
         seconds += length
