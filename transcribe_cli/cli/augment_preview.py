@@ -34,8 +34,9 @@ def augment_preview(
         raise MissingExtra("augmentation", error.name or "torch", "train") from error
     chosen = options.load(config).augment if config is not None else options.AugmentOptions()
     samples = cache.Reader()(Utterance(audio, ""))
-    off = dataclasses.replace(chosen, **dict.fromkeys(KINDS, 0.0))
-    plans = [(kind, dataclasses.replace(off, **{kind: 1.0})) for kind in KINDS]
+    settings = dataclasses.asdict(chosen)
+    off = settings | dict.fromkeys(KINDS, 0.0)
+    plans = [(kind, options.AugmentOptions(**(off | {kind: 1.0}))) for kind in KINDS]
     plans += [(f"variant-{i + 1}", chosen) for i in range(variants)]
     out.mkdir(parents=True, exist_ok=True)
     pictures = [("clean", frames(samples, FeatureRecipe()))]

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,8 @@ def extract(name: str, out: Path) -> int:
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = out.with_name(out.name + ".part")
         with open(temporary, "wb") as file:
-            np.savez(file, **{key: np.ascontiguousarray(value, np.float32) for key, value in arrays.items()})
+            stored: dict[str, Any] = {key: np.ascontiguousarray(value, np.float32) for key, value in arrays.items()}
+            np.savez(file, **stored)
         temporary.replace(out)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror})") from error

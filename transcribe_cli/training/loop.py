@@ -468,6 +468,9 @@ def write_table(table: list[dict[str, Any]], path: Path) -> None:
 
 def _same_network(found: RunOptions, wanted: RunOptions, path: Path) -> None:
     # dropout, rates and where the encoder lies may change within a run; the shape may not
-    free = {"dropout": 0.0, "encoder_file": "", "encoder_rate": 0.0, "encoder_decay": 0.0}
-    if replace(found.network, **free) != replace(wanted.network, **free):
+    one, other = (
+        replace(run.network, dropout=0.0, encoder_file="", encoder_rate=0.0, encoder_decay=0.0)
+        for run in (found, wanted)
+    )
+    if one != other:
         raise TrainingError(f"{path} is of another network: train into another folder with --out, or delete it")
