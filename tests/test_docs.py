@@ -45,6 +45,7 @@ def test_readme_names_every_option_of_transcribing():
 
 def test_help_is_quick_because_it_loads_nothing_heavy():
     heavy = "numpy", "onnxruntime", "rich", "kenlm", "soundfile"
-    code = f"import sys; from transcribe_cli.cli import run; run(['--help']); print([m for m in {heavy} if m in sys.modules])"
+    code = "import sys; from transcribe_cli.cli import run; run(['--help']); "
+    code += f"print([m for m in {heavy} if m in sys.modules])"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.splitlines()[-1] == "[]"
