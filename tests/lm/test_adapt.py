@@ -1,0 +1,154 @@
+"""A model taught by plain text: what it learns, what it says, what it leaves alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+import soundfile
+import toy_model
+
+from transcribe_cli.adapt import AdaptOptions, adapt, canary_sentences, find_weight, propose_hotwords, read_texts
+from transcribe_cli.alphabet import Alphabet
+from transcribe_cli.bundle.store import find
+from transcribe_cli.cli import run
+from transcribe_cli.errors import InputError, ModelError, OptionError
+from transcribe_cli.lm.build import BuildOptions, build
+from transcribe_cli.lm.model import LanguageModel
+
+ENGLISH = Alphabet(("<blank>", *" 'abcdefghijklmnopqrstuvwxyz"))
+GENERAL = ["a bad cab", "head a cab", "bad head", "a cab", "fed a head", "a bad head fed a cab"] * 3
+NOTES = "Gaffed decaf. A decaf cab faced a gaffed decaf. " * 6
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a toy model that has a language model, and notes about other words."""
+    monkeypatch.chdir(tmp_path)
+    entry = {"file": "lm.bin", "lm_weight": 0.5, "word_bonus": 1.0, "id": "toy words"}
+    folder = toy_model.write_bundle(
+        tmp_path / "models" / "toy", language_model=entry, checksums={"lm.bin": "0" * 64, "model.onnx": "1" * 64}
+    )
+    Path("general.txt").write_text("\n".join(GENERAL))
+    run(["lm", "build", "general.txt", "-o", str(folder / "lm.bin"), "-q"])
+    (folder / "LICENCE").write_text("free")
+    monkeypatch.setenv("TRANSCRIBE_MODELS", str(tmp_path / "models"))
+    Path("notes").mkdir()
+    Path("notes/a.txt").write_text(NOTES)
+    return tmp_path
+
+
+def test_adapted_folder_is_a_model_that_knows_the_new_words(toy: Path) -> None:
+    made = adapt([Path("notes")], Path("mine"), "toy")
+    assert [word for word, _ in made.new_words] == ["decaf", "gaffed", "faced"]
+    bundle = find("./mine")
+    assert bundle.card.name == "mine"
+    assert bundle.card.language_model is not None
+    assert bundle.card.language_model.lm_weight == 0.5
+    assert bundle.card.language_model.id == "toy words, adapted"
+    assert (bundle.folder / "LICENCE").read_text() == "free"
+    assert bundle.language_model_path is not None
+    general, adapted = LanguageModel.load("models/toy/lm.bin"), LanguageModel.load(bundle.language_model_path)
+    assert adapted.words == general.words | {"decaf", "gaffed", "faced"}
+    assert adapted.score("gaffed decaf") > general.score("gaffed decaf") + 3
+    # general words lose at most what the mixture's weight takes
+    assert adapted.score("a bad cab") > general.score("a bad cab") - 4
+
+
+def test_checksum_in_the_card_is_that_of_the_new_language_model(toy: Path) -> None:
+    from transcribe_cli.bundle.store import verify
+
+    adapt([Path("notes")], Path("mine"), "toy")
+    assert verify(find("./mine"))["lm.bin"]
+
+
+def test_report_and_hotwords_stand_beside_the_model(toy: Path) -> None:
+    made = adapt([Path("notes")], Path("mine"), "toy")
+    report = json.loads(Path("mine/adaptation.json").read_text())
+    assert report["new_words"] == {"decaf": 18, "gaffed": 12, "faced": 6}
+    assert set(report["perplexity_of_general_text"]) == {"before", "after"}
+    assert Path("mine/hotwords.txt").read_text().split() == [word for word, _ in made.hotwords]
+    assert {"decaf", "gaffed"} <= set(report["hotwords"])
+
+
+def test_words_in_another_script_are_told_and_left_out() -> None:
+    path = Path(__file__).parent / "golden"  # a folder without texts
+    with pytest.raises(InputError, match="no texts"):
+        read_texts([path], ENGLISH)
+
+
+def test_unspellable_words_are_named_with_their_letters(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("We met Юрий today. See https://example.org now. All was well.")
+    texts = read_texts([tmp_path], ENGLISH)
+    assert texts.sentences == ("all was well",)
+    assert texts.n_unreadable == 2
+    assert texts.unspellable == (("Юрий", "юрий"),)
+
+
+def test_words_outside_a_smaller_alphabet_are_unspellable(toy: Path) -> None:
+    Path("notes/b.txt").write_text("A bad zebra. A cab.")
+    texts = read_texts([Path("notes/b.txt")], find("toy").card.alphabet)
+    assert texts.sentences == ("a cab",)
+    assert texts.unspellable == (("zebra", "zr"),)
+
+
+def test_weight_follows_how_well_the_texts_model_predicts_the_texts() -> None:
+    general = build(GENERAL, BuildOptions()).model
+    alike = find_weight(general, GENERAL, 3)
+    foreign = find_weight(general, ["gaffed decaf", "a decaf cab faced decaf"] * 12, 3)
+    assert 0.05 <= alike < foreign <= 0.5
+    assert find_weight(general, ["too little"], 3) == 0.3
+
+
+def test_hotwords_are_frequent_here_and_rare_in_general() -> None:
+    from collections import Counter
+
+    general = build(GENERAL, BuildOptions()).model
+    counted = Counter({"a": 50, "decaf": 9, "gaffed": 3, "once": 1, "cab": 12, "ab": 9})
+    assert [word for word, _ in propose_hotwords(counted, general, 5)] == ["decaf", "gaffed"]
+    assert propose_hotwords(counted, general, 1) == (("decaf", 9),)
+
+
+def test_canary_text_is_normalised_english() -> None:
+    lines = canary_sentences()
+    assert len(lines) >= 100
+    assert all(ENGLISH.spells(line) for line in lines)
+
+
+def test_command_proves_itself_on_recordings(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Path("dev.jsonl").open("w") as file:
+        for i, text in enumerate(["gaffed decaf", "decaf cab"]):
+            soundfile.write(f"{i}.wav", toy_model.sound(text), 16000)
+            file.write(json.dumps({"audio": f"{i}.wav", "text": text}) + "\n")
+    assert (
+        run(["adapt", "notes", "-o", "mine", "--model", "toy", "--manifest", "dev.jsonl", "--canary", "dev.jsonl"]) == 0
+    )
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "3 new words: decaf, gaffed, faced" in err
+    assert "word errors on your recordings" in err
+    assert "word errors on the canary recordings" in err
+    assert run(["0.wav", "--model", "./mine"]) == 0
+    assert capsys.readouterr().out == "gaffed decaf\n"
+
+
+def test_folder_that_is_there_is_not_overwritten_unless_asked(toy: Path) -> None:
+    Path("mine").mkdir()
+    Path("mine/precious").write_text("x")
+    with pytest.raises(OptionError, match="is there already"):
+        adapt([Path("notes")], Path("mine"), "toy")
+    assert Path("mine/precious").exists()
+    adapt([Path("notes")], Path("mine"), "toy", AdaptOptions(overwrite=True))
+    assert find("./mine").card.name == "mine"
+
+
+def test_model_without_a_language_model_is_refused(toy: Path) -> None:
+    toy_model.write_bundle(Path("models/bare"))
+    with pytest.raises(ModelError, match="has no language model"):
+        adapt([Path("notes")], Path("mine"), "bare")
+
+
+def test_texts_in_another_language_are_refused(toy: Path) -> None:
+    Path("notes/a.txt").write_text("Привет, мир.")
+    with pytest.raises(InputError, match="no sentence that the model could write"):
+        adapt([Path("notes")], Path("mine"), "toy")
+    assert not Path("mine").exists()
