@@ -2,8 +2,8 @@
 
     python docs/blocks.py README.md docs/*.md     # rewrites every block with what its commands print now
 
-A block fenced as ```console holds lines "$ command" and what the command prints (both streams); a line "…" stands for any
-lines. A file's blocks run one after the other in one folder, so later ones may use what earlier ones made.
+A block fenced as ```console holds lines "$ command" and what the command prints (both streams); a line "…" stands for
+any lines. A file's blocks run one after the other in one folder, so later ones may use what earlier ones made.
 """
 
 import os
