@@ -178,8 +178,8 @@ def quantise(model: Path, out: Path, keep_float: Sequence[str] = ()) -> None:
         out,
         per_channel=True,
         weight_type=QuantType.QInt8,
-        # seven bits: on processors without VNNI products of full eight-bit weights overflow their 16-bit sums, which cost
-        # more word errors than the lost bit
+        # seven bits: on processors without VNNI the products of full eight-bit weights overflow their 16-bit sums,
+        # which cost more word errors than the lost bit
         reduce_range=True,
         op_types_to_quantize=["MatMul", "Gemm", "LSTM"],
         nodes_to_exclude=[name for name in names if any(part in name for part in keep_float)],
