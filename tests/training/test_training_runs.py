@@ -214,6 +214,13 @@ def test_what_is_exported_says_what_pytorch_says_and_carries_its_card(beeps, tin
         assert (card.name, card.version, card.output.frame_seconds) == ("beeps", "1.2", 0.02)
         metadata = {p.key: p.value for p in onnx.load(tmp_path / kind / "model.onnx").metadata_props}
         assert parse(metadata["card"], "metadata").alphabet == card.alphabet
+    data = json.loads((tmp_path / "int8/card.json").read_text())
+    data["language_model"] = {"file": "lm.bin", "lm_weight": 0.4}
+    data["checksums"]["lm.bin"] = "00"
+    (tmp_path / "int8/card.json").write_text(json.dumps(data))
+    export.export([tmp_path / "run/last.pt"], tmp_path / "int8", "1.3", "int8")
+    card = export.load_bundle(tmp_path / "int8")
+    assert (card.version, card.language_model.lm_weight, card.checksums["lm.bin"]) == ("1.3", 0.4, "00")
     lines = export.measure_bundle(tmp_path / "float32", beeps / "dev.jsonl", limit=2)
     assert lines[0].startswith("beeps")
     assert "x real time" in lines[-1]

@@ -209,7 +209,16 @@ def card(options: RunOptions, alphabet: Alphabet, version: str, extra: dict[str,
 
 
 def write(model: onnx.ModelProto, data: dict[str, Any], folder: Path) -> None:
-    """Writes model.onnx, which carries the card, and card.json with its checksum; each appears whole or not at all."""
+    """Writes model.onnx, which carries the card, and card.json with its checksum; each appears whole or not at all.
+
+    A language model that a card in the folder names stays with its weights and checksum.
+    """
+    if (folder / "card.json").exists():
+        before = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        if "language_model" in before:
+            data = {"language_model": before["language_model"], **data}
+        kept = {name: value for name, value in before.get("checksums", {}).items() if name != data["graph"]}
+        data = {**data, "checksums": {**kept, **data.get("checksums", {})}}
     for old in [entry for entry in model.metadata_props if entry.key == "card"]:
         model.metadata_props.remove(old)
     model.metadata_props.add(key="card", value=json.dumps(data, ensure_ascii=False))
