@@ -245,6 +245,9 @@ def test_a_graph_without_names_or_of_another_network_begins_nothing(beeps, tmp_p
         weights.read(tmp_path / "x.onnx")
     with pytest.raises(TrainingError, match="another network"):
         loop.train(small(beeps), tmp_path / "run", quiet, {"some.weight": torch.zeros(3)})
+    wider = {"head.dense.bias": torch.zeros(29), "head.dense.weight": torch.zeros(29, 640)}
+    with pytest.raises(TrainingError, match="another network"):
+        loop.train(small(beeps), tmp_path / "run", quiet, wider)
 
 
 def test_checkpoints_are_whole_or_not_there(tmp_path, monkeypatch):

@@ -267,7 +267,7 @@ def begin_with(network: Head | Recogniser, start: dict[str, Tensor]) -> int:
     if isinstance(network, Head):
         start = {name.removeprefix("head."): value for name, value in start.items()}
     taken = {name: value for name, value in start.items() if name in own and own[name].shape == value.shape}
-    if not taken:
+    if not taken or any(name in own and name not in taken for name in start):
         raise TrainingError("the given bundle is of another network: use the config that it was trained with")
     network.load_state_dict({**own, **taken})
     return len(taken)
