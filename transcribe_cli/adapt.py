@@ -34,6 +34,7 @@ from .options import check, option
 HELD_OUT = 8  # every eighth sentence tells the weight; all of them make the final model
 # the bounds: the texts always count, and general English keeps half (more of them bought next to nothing, see RESULTS)
 LIGHTEST, HEAVIEST = 0.05, 0.5
+LITTLE_TEXT = 0.1  # the weight of seven sentences or fewer, which are too few to hold one out
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ def find_weight(general: NGramModel, text: Sequence[str], order: int) -> float:
     held_out = [sentence for i, sentence in enumerate(text) if i % HELD_OUT == HELD_OUT - 1]
     rest = [sentence for i, sentence in enumerate(text) if i % HELD_OUT != HELD_OUT - 1]
     if not held_out:
-        return 0.3  # too little to tell: seven sentences or fewer
+        return LITTLE_TEXT
     own = build(rest, BuildOptions(order=order)).model
     return float(np.clip(interpolate.find_weights([general, own], held_out)[1], LIGHTEST, HEAVIEST))
 
@@ -180,7 +181,8 @@ def propose_hotwords(counted: Counter[str], general: NGramModel, limit: int) -> 
     """Words that the texts use much more than general English does, with their counts.
 
     A word's rank is its count times the logarithm of how much more frequent it is here. Words of one letter and what
-    occurs once are left out, and so are words that are no ten times as frequent.
+    occurs once are left out, and so are words that general English uses more than once in ten thousand, or that are
+    not ten times as frequent here.
     """
     total = counted.total()
     index = {word: i for i, word in enumerate(general.words)}
@@ -192,7 +194,7 @@ def propose_hotwords(counted: Counter[str], general: NGramModel, limit: int) -> 
         # a word that general English lacks counts as seen once in ten million words
         ordinary = max(float(unigrams[index[word]]), -7.0) if word in index else -7.0
         gain = math.log10(n / total) - ordinary
-        if gain >= 1:
+        if gain >= 1 and ordinary <= -4:
             rated.append((n * gain, word))
     rated.sort(key=lambda pair: (-pair[0], pair[1]))
     return tuple((word, counted[word]) for _, word in rated[:limit])

@@ -78,12 +78,12 @@ def prove(manifest: Path, model: str, adapted: Path) -> tuple[Counts, Counts]:
 
 def _tell(made: Adaptation) -> None:
     if made.new_words:
-        _say(f"{len(made.new_words)} new words: {_listed([word for word, _ in made.new_words])}")
+        _say(f"new words ({len(made.new_words)}): {_listed([word for word, _ in made.new_words])}")
     if made.texts.unspellable:
         lacking = [f"{word} ({letters})" for word, letters in made.texts.unspellable]
-        _say(f"{len(lacking)} words that the model cannot spell: {_listed(lacking)}")
+        _say(f"words that the model cannot spell ({len(lacking)}): {_listed(lacking)}")
     if made.texts.n_unreadable:
-        _say(f"{made.texts.n_unreadable} sentences left out that cannot be read aloud (addresses, code, other scripts)")
+        _say(f"sentences left out, as they cannot be read aloud (addresses, code, …): {made.texts.n_unreadable}")
     if made.hotwords:
         _say(f"proposed hotwords: {_listed([word for word, _ in made.hotwords])}")
     general = made.report["perplexity_of_general_text"]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LanguageModelError
-from .ngrams import BOS, SPECIALS, UNK, NGramModel, Rows, Table, close, encode, find, renormalise, score
+from .ngrams import BOS, SPECIALS, UNK, NGramModel, Rows, Table, close, distinct, encode, find, renormalise, score
 
 
 def mix(models: Sequence[NGramModel], weights: Sequence[float] | NDArray[np.float64]) -> NGramModel:
@@ -39,7 +39,7 @@ def mix(models: Sequence[NGramModel], weights: Sequence[float] | NDArray[np.floa
                 rows[m][model.contexts(n)] * len(words) + numbers[m][model.last_words(n)] if n <= model.order else None
                 for m, model in enumerate(models)
             ]
-            joined = np.unique(np.concatenate([k for k in per_model if k is not None]))
+            joined = distinct(np.concatenate([k for k in per_model if k is not None]))
             context, word = np.divmod(joined, len(words))
             suffixes = word if n == 2 else find(keys[-1], suffixes[context] * len(words) + word)
             next_rows = [np.empty(0, np.int64) if k is None else np.searchsorted(joined, k) for k in per_model]

@@ -69,6 +69,12 @@ class NGramModel:
         return columns
 
 
+def distinct(keys: Rows) -> Rows:
+    """The different keys, ascending. (`np.unique` hashes first, which takes five times as long for many millions.)"""
+    ascending = np.sort(keys)
+    return ascending[np.concatenate([[True], ascending[1:] != ascending[:-1]])] if len(keys) else ascending
+
+
 def find(keys: Rows, queries: Rows) -> Rows:
     """Rows of the queries in ascending keys, -1 where a key is not there; shapes (N,), (Q,) → (Q,)."""
     if not len(keys):

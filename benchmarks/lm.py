@@ -1,0 +1,128 @@
+"""What language models cost and bring: building, loading, and word errors and speed of decoding with each.
+
+    python benchmarks/lm.py build TEXT… --order 4 [--lmplz PATH]     time, memory; beside KenLM's lmplz if it is there
+    python benchmarks/lm.py load MODEL…                              seconds until the first score, each in a process
+    python benchmarks/lm.py decode ROWS.npz MODEL… --beam 16,100     word errors, × real time
+
+All print tables in Markdown; times are of this machine, so compare within one run. ROWS.npz are log-probabilities that
+`transcribe lm tune MANIFEST --rows ROWS.npz` keeps.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+LOAD = """import sys, time
+from transcribe_cli.lm.model import LanguageModel
+started = time.perf_counter()
+LanguageModel.load(sys.argv[1]).score("the")
+print(time.perf_counter() - started)
+"""
+
+
+def child(command: list[str], **options: object) -> tuple[float, float, float]:
+    """(wall seconds, processor seconds, peak megabytes) of a command that must succeed."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    started = time.perf_counter()
+    # a child of its own, so that its peak is not hidden behind an earlier one's
+    code = (
+        "import resource, subprocess, sys; r = subprocess.run(sys.argv[1:]).returncode;"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr); sys.exit(r)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *command], stderr=subprocess.PIPE, text=True, check=True, **options
+    )  # type: ignore[call-overload]
+    wall = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return wall, spent, int(result.stderr.split()[-1]) / 1024
+
+
+def build(arguments: argparse.Namespace) -> None:
+    """Building from text that is normalised already, words as they stand."""
+    print("| builder | processor seconds | wall seconds | peak MB | file MB |\n|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(folder) / "text"
+        with text.open("wb") as file:
+            for path in arguments.text:
+                file.write(path.read_bytes())
+        order, prune = str(arguments.order), arguments.prune
+        ours = [sys.executable, "-m", "transcribe_cli", "lm", "build", str(text), "--as-is", "--order", order, "-q"]
+        ours += ["--prune", prune] if prune else []
+        for name in ("ours.bin", "ours.arpa"):
+            row(f"ours, to {Path(name).suffix}", child([*ours, "-o", f"{folder}/{name}"]), Path(folder) / name)
+        if arguments.lmplz:
+            theirs = [arguments.lmplz, "-o", order, "-S", "50%", "-T", folder, "--text", str(text)]
+            theirs += ["--prune", *prune.split(",")] if prune else []
+            row("lmplz, to .arpa", child([*theirs, "--arpa", f"{folder}/theirs.arpa"]), Path(folder) / "theirs.arpa")
+
+
+def row(name: str, figures: tuple[float, float, float], path: Path) -> None:
+    wall, spent, peak = figures
+    print(f"| {name} | {spent:.1f} | {wall:.1f} | {peak:.0f} | {path.stat().st_size / 1e6:.1f} |", flush=True)
+
+
+def load(arguments: argparse.Namespace) -> None:
+    """From the call to the first score, the file in the page cache."""
+    print("| model | MB | seconds to the first score |\n|---|---|---|")
+    for path in arguments.model:
+        best = min(
+            float(subprocess.run([sys.executable, "-c", LOAD, path], capture_output=True, check=True).stdout)
+            for _ in range(3)
+        )
+        print(f"| {path.name} | {path.stat().st_size / 1e6:.1f} | {best:.3f} |", flush=True)
+
+
+def decode(arguments: argparse.Namespace) -> None:
+    """Word errors and decoding speed on saved log-probabilities, one core."""
+    from transcribe_cli.bundle.store import find
+    from transcribe_cli.evaluate import tune
+
+    alphabet = find(arguments.acoustic).card.alphabet
+    sources = sorted(set(tune.load(arguments.rows).sources))
+    print(f"| language model | beam | {' | '.join(sources)} | all | × real time |")
+    print("|---" * (len(sources) + 4) + "|")
+    options = tune.TuneOptions(
+        lm_weights=arguments.lm_weight, word_bonuses=arguments.word_bonus, beam_widths=arguments.beam
+    )
+    for path in arguments.model:
+        for point in tune.sweep(arguments.rows, alphabet, path, tune.grid(options)):
+            rates = " | ".join(f"{100 * point.counts[source].rate:.2f}" for source in sources)
+            speed = point.audio_seconds / point.seconds
+            print(
+                f"| {path.parent.name}/{path.name} | {point.weights.beam_width} | {rates} | "
+                f"{100 * point.words.rate:.2f} | {speed:.0f} |",
+                flush=True,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    one = commands.add_parser("build")
+    one.add_argument("text", type=Path, nargs="+")
+    one.add_argument("--order", type=int, default=3)
+    one.add_argument("--prune", default="")
+    one.add_argument("--lmplz")
+    one.set_defaults(run=build)
+    one = commands.add_parser("load")
+    one.add_argument("model", type=Path, nargs="+")
+    one.set_defaults(run=load)
+    one = commands.add_parser("decode")
+    one.add_argument("rows", type=Path)
+    one.add_argument("model", type=Path, nargs="+")
+    one.add_argument("--acoustic", default="en", help="model whose alphabet the rows have")
+    one.add_argument("--beam", default="100")
+    one.add_argument("--lm-weight", default="0.8")
+    one.add_argument("--word-bonus", default="2")
+    one.set_defaults(run=decode)
+    arguments = parser.parse_args()
+    arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    main()
