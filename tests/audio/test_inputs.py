@@ -35,6 +35,11 @@ def test_a_directory_is_searched_to_its_bottom_in_a_stable_order(tree: Path) -> 
     assert [str(e.relative) for e in found][2] == "deep/c.flac"
 
 
+def test_an_include_without_an_ending_means_the_recordings_among_the_matches(tree: Path) -> None:
+    assert all(not name.endswith(".txt") for name in names("talks", include=["*"]))
+    assert names("talks", include=["*"]) == names("talks")
+
+
 def test_include_replaces_the_known_endings_and_exclude_takes_away(tree: Path) -> None:
     assert names("talks", include=["*.txt", "deep/*.flac"]) == ["talks/deep/c.flac", "talks/notes.txt"]
     assert names("talks", exclude=["deep", "take*"]) == ["talks/a.MP3", "talks/b.wav"]

@@ -7,6 +7,7 @@ import fnmatch
 import glob
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class Input:
 def find_inputs(arguments: Sequence[str], include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[Input]:
     """Arguments → recordings, in the order typed, each once; directories and globs in the order of their bytes.
 
-    A directory is searched to its bottom for names that end like recordings (EXTENSIONS), or, with `include`, match one
+    A directory is searched to its bottom for names that end like recordings (EXTENSIONS), and, with `include`, match one
     of those globs; `exclude` takes files and folders away. Globs are held against the name and against the path below
     the directory. Hidden files and folders are passed over. `@list.txt` holds one argument a line (or NUL-separated,
     for names with newlines), as seen from the current directory; `@-` reads that list from standard input.
@@ -105,7 +106,12 @@ def _walk(directory: str, include: Sequence[str], exclude: Sequence[str]) -> Ite
 def _wanted(name: str, below: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
     if name.startswith(".") or _matches(name, below, exclude):
         return False
-    return _matches(name, below, include) if include else os.path.splitext(name)[1].lower() in EXTENSIONS
+    known = os.path.splitext(name)[1].lower() in EXTENSIONS
+    if not include:
+        return known
+    # a pattern that spells an ending ("*.dat") means what it says; "talk-*" means the recordings among them
+    spelt = [pattern for pattern in include if re.fullmatch(r"\.\w+", os.path.splitext(pattern)[1])]
+    return _matches(name, below, spelt) or (known and _matches(name, below, include))
 
 
 def _matches(name: str, below: str, patterns: Sequence[str]) -> bool:
