@@ -160,7 +160,6 @@ def _load(path: Path, providers: list[str], threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # onnxruntime's warnings are ours to phrase
-    options.enable_cpu_mem_arena = False  # the arena keeps the largest window's buffers several times over
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # see _run
