@@ -49,7 +49,8 @@ def adapt(
         if path is not None:
             before, after = prove(path, model, output)
             _say(f"word errors on {name}: {100 * before.rate:.1f} % before, {100 * after.rate:.1f} % after")
-            if after.rate > before.rate:
+            # a word or two, or one in a hundred, is chance
+            if after.errors - before.errors > max(2, before.reference / 100):
                 _say(f"  worse than before: try a smaller --weight than {made.weight:.2f}, or more text")
     place = output if output.is_absolute() else f"./{output}"
     _say(f"use it: transcribe talk.wav --model {place}")
