@@ -6,7 +6,11 @@ from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """Runs the command line and exits: 0 all done, 1 some failed, 2 not started, 130 Ctrl-C; 0 on a closed pipe."""
+    """Runs the command line and exits: 0 all done (or a closed pipe), 1 some failed, 2 not started, 130 Ctrl-C."""
+    # NumPy's matrix library spins in threads of its own between our small products, on cores that the network needs;
+    # set before NumPy is first loaded, and only where the user has not said otherwise
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     from .cli import run
 
     try:

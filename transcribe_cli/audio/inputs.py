@@ -44,7 +44,7 @@ class Input:
 def find_inputs(arguments: Sequence[str], include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[Input]:
     """Arguments → recordings, in the order typed, each once; directories and globs in the order of their bytes.
 
-    A directory is searched to its bottom for names that end like recordings (EXTENSIONS), and, with `include`, match one
+    A directory is searched to its bottom for names that end like recordings (EXTENSIONS) and, with `include`, match one
     of those globs; `exclude` takes files and folders away. Globs are held against the name and against the path below
     the directory. Hidden files and folders are passed over. `@list.txt` holds one argument a line (or NUL-separated,
     for names with newlines), as seen from the current directory; `@-` reads that list from standard input.
