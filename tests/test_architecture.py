@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "transcribe_cli"
 # from the ground up; rooms on one line do not know each other
 FLOORS = [
     ["errors"],
-    ["options"],
+    ["options", "outputs"],
     ["transcript", "alphabet"],
     ["audio", "features", "ctc"],
     ["lm"],
@@ -19,7 +19,7 @@ FLOORS = [
     ["alignment"],
     ["reader"],
     ["pipeline"],
-    ["api", "batch", "outputs", "writers", "evaluate", "config", "adapt"],
+    ["api", "batch", "writers", "evaluate", "config", "adapt"],
     ["training"],
     ["cli"],
     ["__main__", "__init__"],

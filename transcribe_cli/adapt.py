@@ -30,6 +30,7 @@ from .lm.ngrams import NGramModel
 from .lm.notes import find_notes, paragraphs
 from .lm.text import normalise, sentences
 from .options import check, option
+from .outputs import umask
 
 HELD_OUT = 8  # every eighth sentence tells the weight; all of them make the final model
 # the bounds: the texts always count, and general English keeps half (more of them bought next to nothing, see RESULTS)
@@ -238,7 +239,7 @@ def _write_bundle(bundle: Bundle, mixed: NGramModel, output: Path, report: dict[
                 "hotwords.txt": "".join(f"{word}\n" for word in hotwords),
             }.items():
                 (folder / name).write_text(text, encoding="utf-8")
-            folder.chmod(0o777 & ~_umask())
+            folder.chmod(0o777 & ~umask())
             if output.exists():
                 shutil.rmtree(output)
             os.replace(folder, output)
@@ -246,9 +247,3 @@ def _write_bundle(bundle: Bundle, mixed: NGramModel, output: Path, report: dict[
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror or error})") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -32,7 +32,7 @@ def write_atomically(path: Path, text: str) -> None:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
+            os.chmod(temporary, 0o666 & ~umask())
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
@@ -41,7 +41,8 @@ def write_atomically(path: Path, text: str) -> None:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def _umask() -> int:
+def umask() -> int:
+    """The permissions that this process takes from new files; temporary names are made without them."""
     value = os.umask(0)
     os.umask(value)
     return value
