@@ -21,6 +21,7 @@ from transcribe_cli.alphabet import Alphabet
 from transcribe_cli.decoding.beam import BeamSearch
 from transcribe_cli.decoding.fast import FastSearch, installed
 from transcribe_cli.decoding.hotwords import Hotword, HotwordMatcher
+from transcribe_cli.decoding.options import DecodingOptions
 from transcribe_cli.lm.model import LanguageModel
 
 GOLDEN = Path(__file__).parent.parent / "tests" / "decoding" / "golden"
@@ -87,11 +88,11 @@ def main() -> None:
     print(f"{'beam':>5} {'engine':<18} {'x real time':>11} {'of ours':>8} {hot_title:>20} {'cost':>5}")
     for width in WIDTHS:
         engines: list[tuple[str, Callable[[np.ndarray], Any], Callable[[np.ndarray], Any] | None]] = []
-        ours = BeamSearch(ENGLISH, model, beam_width=width, **weights)
-        hot = BeamSearch(ENGLISH, model, beam_width=width, hotwords=matcher, **weights)
+        ours = BeamSearch(ENGLISH, model, DecodingOptions(beam_width=width, **weights))
+        hot = BeamSearch(ENGLISH, model, DecodingOptions(beam_width=width, **weights), hotwords=matcher)
         engines.append(("ours", ours.decode, hot.decode))
         if installed() and model.plain:
-            fast = FastSearch(ENGLISH, model, beam_width=width, **weights)
+            fast = FastSearch(ENGLISH, model, DecodingOptions(beam_width=width, **weights))
             engine = fast._engine
 
             def fast_hot(x: np.ndarray, engine: Any = engine, width: int = width) -> Any:
@@ -126,13 +127,13 @@ def check(emissions: list[np.ndarray], model: LanguageModel, theirs: Any) -> Non
     if theirs is not None:
         name, decode = "pyctcdecode", theirs.decode_beams
     elif installed() and model.plain:
-        decode = FastSearch(ENGLISH, model, lm_weight=ALPHA, word_bonus=BETA)._engine.decode_beams
+        decode = FastSearch(ENGLISH, model, DecodingOptions(lm_weight=ALPHA, word_bonus=BETA))._engine.decode_beams
     if decode is None:
         print("neither pyctcdecode nor ctc-beam-decoder is there to compare with")
         return
     expected = [decode(x, beam_width=100, prune_history=True)[0] for x in emissions]
     for rule in (True, False):
-        ours = BeamSearch(ENGLISH, model, lm_weight=ALPHA, word_bonus=BETA, prune_history=True, score_empty_word=rule)
+        ours = BeamSearch(ENGLISH, model, DecodingOptions(lm_weight=ALPHA, word_bonus=BETA), score_empty_word=rule)
         same_text = same_scores = 0
         for log_probs, beam in zip(emissions, expected, strict=True):
             best = ours.decode(log_probs)[0]

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from transcribe_cli.alphabet import Alphabet
 from transcribe_cli.decoding.beam import BeamSearch
 from transcribe_cli.decoding.greedy import Greedy
+from transcribe_cli.decoding.options import DecodingOptions
 from transcribe_cli.lm.model import LOG_10, LanguageModel
 
-OPEN = {"beam_width": 10**6, "beam_prune_logp": -1e9, "token_min_logp": -1e9, "prune_history": False, "nbest": 10**6}
+OPEN = {"beam_width": 10**4, "beam_prune_logp": -1e9, "token_min_logp": -1e9, "nbest": 1000}
 SPACED = Alphabet(("<blank>", " ", "a"), 0, " ")
 LAST_BLANK = Alphabet(("a", "b", "|", "<blank>"), 3, "|")
 WORDS = Alphabet(("<blank>", "no", "yes", "maybe"), 0, None)
@@ -28,7 +29,7 @@ def test_an_unlimited_beam_finds_every_text_with_the_sum_of_its_paths(
 ) -> None:
     log_probs = toys.random_rows(seed, n_frames, len(alphabet))
     expected = toys.every_text(log_probs, alphabet)
-    found = BeamSearch(alphabet, None, **OPEN).decode(log_probs)
+    found = BeamSearch(alphabet, None, DecodingOptions(**OPEN)).decode(log_probs)
     assert {h.text for h in found} == set(expected)
     for h in found:
         assert h.acoustic == pytest.approx(expected[h.text], abs=1e-9)
@@ -45,7 +46,9 @@ def test_total_is_acoustic_plus_the_language_score_worked_out_from_the_text(
     alphabet = Alphabet(("<blank>", " ", "a", "b"))
     log_probs = toys.random_rows(seed, 4, 4)
     acoustic = toys.every_text(log_probs, alphabet)
-    found = BeamSearch(alphabet, lm, lm_weight=0.7, word_bonus=0.9, unknown_penalty=3.0, **OPEN).decode(log_probs)
+    found = BeamSearch(
+        alphabet, lm, DecodingOptions(lm_weight=0.7, word_bonus=0.9, unknown_penalty=3.0, **OPEN)
+    ).decode(log_probs)
     assert {h.text for h in found} == set(acoustic)
     for h in found:
         words = h.text.split()
@@ -61,7 +64,7 @@ def test_a_narrow_beam_scores_no_text_above_the_sum_of_its_paths() -> None:
     for seed in range(8):
         log_probs = toys.random_rows(seed, 5, 4)
         expected = toys.every_text(log_probs, alphabet)
-        for h in BeamSearch(alphabet, None, beam_width=3, nbest=3).decode(log_probs):
+        for h in BeamSearch(alphabet, None, DecodingOptions(beam_width=3, nbest=3)).decode(log_probs):
             assert h.acoustic <= expected[h.text] + 1e-9
 
 
@@ -90,10 +93,10 @@ def test_the_model_and_only_the_model_flips_the_answer(tmp_path: Path) -> None:
     log_probs = spoken("b", "c")
     assert Greedy(toys.LETTERS).decode(log_probs)[0].text == "bat"
     assert BeamSearch(toys.LETTERS, None).decode(log_probs)[0].text == "bat"
-    assert BeamSearch(toys.LETTERS, lm, lm_weight=0.0).decode(log_probs)[0].text == "bat"
-    assert BeamSearch(toys.LETTERS, lm, lm_weight=0.5).decode(log_probs)[0].text == "cat"
+    assert BeamSearch(toys.LETTERS, lm, DecodingOptions(lm_weight=0.0)).decode(log_probs)[0].text == "bat"
+    assert BeamSearch(toys.LETTERS, lm, DecodingOptions(lm_weight=0.5)).decode(log_probs)[0].text == "cat"
     other = toys.load(toys.CAT.replace("-1.0\tcat", "-3.0\tcat"), tmp_path, "other.arpa")
-    assert BeamSearch(toys.LETTERS, other, lm_weight=0.5).decode(log_probs)[0].text == "bat"
+    assert BeamSearch(toys.LETTERS, other, DecodingOptions(lm_weight=0.5)).decode(log_probs)[0].text == "bat"
 
 
 def test_the_word_before_flips_the_answer_through_a_bigram(tmp_path: Path) -> None:
@@ -115,30 +118,32 @@ def test_back_off_chains_and_sentence_ends_are_added_up_as_by_hand(tmp_path: Pat
     lm = toys.load(toys.CAT, tmp_path)
     log_probs = toys.rows(toys.LETTERS, {"c": 0.99}, {"a": 0.99}, {"t": 0.99})
     # <s> has no bigram with cat: back-off −0.25, cat −1.0; cat </s> is listed: −0.5
-    best = BeamSearch(toys.LETTERS, lm, lm_weight=1.0, word_bonus=0.0).decode(log_probs)[0]
+    best = BeamSearch(toys.LETTERS, lm, DecodingOptions(lm_weight=1.0, word_bonus=0.0)).decode(log_probs)[0]
     assert best.language == pytest.approx((-0.25 - 1.0 - 0.5) * LOG_10, abs=1e-6)
     # ab has no bigram at all: −0.25 −1.5, then back-off −0.75 and </s> −0.5
     log_probs = toys.rows(toys.LETTERS, {"a": 0.99}, {"b": 0.99})
-    best = BeamSearch(toys.LETTERS, lm, lm_weight=1.0, word_bonus=0.0).decode(log_probs)[0]
+    best = BeamSearch(toys.LETTERS, lm, DecodingOptions(lm_weight=1.0, word_bonus=0.0)).decode(log_probs)[0]
     assert best.language == pytest.approx((-0.25 - 1.5 - 0.75 - 0.5) * LOG_10, abs=1e-6)
 
 
 def test_an_unknown_word_pays_and_can_still_win(tmp_path: Path) -> None:
     lm = toys.load(toys.CAT, tmp_path)
     log_probs = toys.rows(toys.LETTERS, {"t": 0.995}, {"a": 0.995}, {"b": 0.995})
-    best = BeamSearch(toys.LETTERS, lm, lm_weight=1.0, word_bonus=0.0, unknown_penalty=0.5).decode(log_probs)[0]
+    best = BeamSearch(toys.LETTERS, lm, DecodingOptions(lm_weight=1.0, word_bonus=0.0, unknown_penalty=0.5)).decode(
+        log_probs
+    )[0]
     assert best.text == "tab"
     # <unk> −2.0 and the penalty −0.5 after the back-off of <s>; </s> −0.5
     assert best.language == pytest.approx((-0.25 - 2.0 - 0.5 - 0.5) * LOG_10, abs=1e-6)
     unsure = toys.rows(toys.LETTERS, {"c": 0.5, "t": 0.5}, {"a": 0.99}, {"t": 0.6, "b": 0.4})
-    assert BeamSearch(toys.LETTERS, lm, unknown_penalty=10).decode(unsure)[0].text == "cat"
+    assert BeamSearch(toys.LETTERS, lm, DecodingOptions(unknown_penalty=10)).decode(unsure)[0].text == "cat"
 
 
 def test_the_word_bonus_buys_words(tmp_path: Path) -> None:
     lm = toys.load(toys.CAT, tmp_path)
     log_probs = toys.rows(toys.LETTERS, {"a": 0.97}, {" ": 0.5, "": 0.47}, {"b": 0.97})
-    few = BeamSearch(toys.LETTERS, lm, word_bonus=-5.0).decode(log_probs)[0].text
-    many = BeamSearch(toys.LETTERS, lm, word_bonus=12.0).decode(log_probs)[0].text
+    few = BeamSearch(toys.LETTERS, lm, DecodingOptions(word_bonus=-5.0)).decode(log_probs)[0].text
+    many = BeamSearch(toys.LETTERS, lm, DecodingOptions(word_bonus=12.0)).decode(log_probs)[0].text
     assert (few, many) == ("ab", "a b")
 
 
@@ -157,13 +162,13 @@ def test_a_character_model_flips_the_answer(tmp_path: Path) -> None:
     )
     lm = toys.load(text + "\n\\2-grams:\n-0.1\t<s> c\n-0.2\tt ▁\n\n\\end\\\n", tmp_path)
     assert (lm.unit, lm.space) == ("char", "▁")
-    assert BeamSearch(toys.LETTERS, lm, lm_weight=0.0).decode(spoken("b", "c"))[0].text == "bat"
-    best = BeamSearch(toys.LETTERS, lm, lm_weight=1.0, word_bonus=0.25).decode(spoken("b", "c"))[0]
+    assert BeamSearch(toys.LETTERS, lm, DecodingOptions(lm_weight=0.0)).decode(spoken("b", "c"))[0].text == "bat"
+    best = BeamSearch(toys.LETTERS, lm, DecodingOptions(lm_weight=1.0, word_bonus=0.25)).decode(spoken("b", "c"))[0]
     assert best.text == "cat"
     # <s> c is listed, a, t and </s> are not
     assert best.language == pytest.approx((-0.1 - 3.0) * LOG_10 + 0.25, abs=1e-6)
     log_probs = np.concatenate([spoken("b", "c"), toys.rows(toys.LETTERS, {" ": 0.99}, {"a": 0.99}, {" ": 0.99})])
-    best = BeamSearch(toys.LETTERS, lm, lm_weight=1.0, word_bonus=0.25).decode(log_probs)[0]
+    best = BeamSearch(toys.LETTERS, lm, DecodingOptions(lm_weight=1.0, word_bonus=0.25)).decode(log_probs)[0]
     assert best.text == "cat a"
     assert best.language == pytest.approx((-0.1 - 2.0 - 0.2 - 1.0 - 1.0) * LOG_10 + 0.5, abs=1e-6)
 
@@ -176,7 +181,9 @@ def test_a_character_model_scores_every_text_as_a_whole(seed: int, tmp_path_fact
     text += "-0.7\ta\t-0.3\n-0.9\tb\t-0.1\n\n\\2-grams:\n-0.3\ta b\n-0.6\t<space> b\n\n\\end\\\n"
     lm = toys.load(text, tmp_path_factory.mktemp("lm"))
     alphabet = Alphabet(("<blank>", " ", "a", "b"))
-    for h in BeamSearch(alphabet, lm, lm_weight=0.6, word_bonus=0.5, **OPEN).decode(toys.random_rows(seed, 5, 4)):
+    for h in BeamSearch(alphabet, lm, DecodingOptions(lm_weight=0.6, word_bonus=0.5, **OPEN)).decode(
+        toys.random_rows(seed, 5, 4)
+    ):
         if h.text:
             expected = 0.6 * lm.score(h.text) + 0.5 * len(h.text.split())
             assert h.language == pytest.approx(expected, abs=1e-6)
@@ -189,7 +196,7 @@ def test_an_alphabet_of_whole_words_is_decoded_with_a_model(tmp_path: Path) -> N
     )
     log_probs = toys.rows(WORDS, {"no": 0.9}, {"yes": 0.5, "maybe": 0.4})
     assert BeamSearch(WORDS, None).decode(log_probs)[0].text == "no yes"
-    best = BeamSearch(WORDS, lm, lm_weight=1.0, word_bonus=0.0).decode(log_probs)[0]
+    best = BeamSearch(WORDS, lm, DecodingOptions(lm_weight=1.0, word_bonus=0.0)).decode(log_probs)[0]
     assert best.text == "no maybe"
     assert best.language == pytest.approx((-1 - 0.01 - 1) * LOG_10, abs=1e-6)
 
@@ -197,10 +204,10 @@ def test_an_alphabet_of_whole_words_is_decoded_with_a_model(tmp_path: Path) -> N
 def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
     lm: LanguageModel = toys.load(toys.CAT, tmp_path)
     log_probs = toys.random_rows(7, 60, len(toys.LETTERS))
-    search = BeamSearch(toys.LETTERS, lm, nbest=20, prune_history=False)
+    search = BeamSearch(toys.LETTERS, lm, DecodingOptions(nbest=20))
     first = search.decode(log_probs)
     assert search.decode(log_probs) == first
-    assert BeamSearch(toys.LETTERS, lm, nbest=20, prune_history=False).decode(log_probs) == first
+    assert BeamSearch(toys.LETTERS, lm, DecodingOptions(nbest=20)).decode(log_probs) == first
 
 
 def test_silence_and_nothing_give_an_empty_text() -> None:
@@ -241,7 +248,7 @@ def test_what_is_no_array_of_log_probabilities_is_refused(decoder: BeamSearch | 
 def test_impossible_tokens_are_never_tried() -> None:
     log_probs = toys.rows(toys.LETTERS, {"a": 0.9}, {"t": 0.9})
     log_probs[0, 3:] = -np.inf
-    found = BeamSearch(toys.LETTERS, None, **OPEN).decode(log_probs)
+    found = BeamSearch(toys.LETTERS, None, DecodingOptions(**OPEN)).decode(log_probs)
     assert all(np.isfinite(h.acoustic) for h in found)
     # in two frames the first letter of two must come from the first
     assert {h.text for h in found if len(h.text) == 2} == {"ab", "ac", "at"}

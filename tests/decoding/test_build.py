@@ -51,15 +51,13 @@ def test_either_engine_ends_a_text_after_its_last_word(decoder: str, tmp_path: P
     assert best.language == pytest.approx(0.5 * lm.score("cat") + 1.5, abs=1e-4)
 
 
-def test_weights_come_from_the_options_or_else_from_the_caller(tmp_path: Path) -> None:
+@pytest.mark.parametrize("decoder", ["python", "beam"])
+def test_weights_come_from_the_options_or_else_are_the_usual_ones(decoder: str, tmp_path: Path) -> None:
     lm = toys.load(toys.CAT, tmp_path)
     log_probs = toys.rows(toys.LETTERS, {"c": 0.99}, {"a": 0.99}, {"t": 0.99})
-    card = build(toys.LETTERS, lm, lm_weight=0.25, word_bonus=0.5).decode(log_probs)[0]
-    assert card.language == pytest.approx(0.25 * lm.score("cat") + 0.5, abs=1e-4)
-    options = DecodingOptions(lm_weight=0.0, word_bonus=3.0)
-    assert build(toys.LETTERS, lm, options, lm_weight=0.25).decode(log_probs)[0].language == pytest.approx(
-        3.0, abs=1e-4
-    )
+    for options, weight, bonus in (({}, 0.5, 1.5), ({"lm_weight": 0.0, "word_bonus": 3.0}, 0.0, 3.0)):
+        best = build(toys.LETTERS, lm, DecodingOptions(decoder=decoder, **options)).decode(log_probs)[0]
+        assert best.language == pytest.approx(weight * lm.score("cat") + bonus, abs=1e-4)
 
 
 def test_as_many_alternatives_as_asked_for_come_best_first(tmp_path: Path) -> None:

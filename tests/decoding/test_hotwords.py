@@ -14,7 +14,7 @@ from transcribe_cli.decoding.beam import BeamSearch
 from transcribe_cli.decoding.hotwords import ROOT, Hotword, HotwordMatcher, fit, parse, read
 from transcribe_cli.errors import HotwordError, InputNotFound, OptionError
 
-OPEN = {"beam_width": 10**6, "beam_prune_logp": -1e9, "token_min_logp": -1e9, "nbest": 10**6, "prune_history": False}
+OPEN = {"beam_width": 10**4, "beam_prune_logp": -1e9, "token_min_logp": -1e9, "nbest": 1000}
 CAPITALS = Alphabet(("<blank>", " ", "A", "B"))
 BOTH = Alphabet(("<blank>", " ", "a", "A"))
 
@@ -129,7 +129,7 @@ def test_language_is_what_the_hotwords_of_the_text_are_worth(seed: int, hotwords
     alphabet = Alphabet(("<blank>", " ", "a", "b"))
     log_probs = toys.random_rows(seed, 4, 4)
     expected = toys.every_text(log_probs, alphabet)
-    found = BeamSearch(alphabet, None, hotwords=HotwordMatcher(hotwords), **OPEN).decode(log_probs)
+    found = BeamSearch(alphabet, None, DecodingOptions(**OPEN), hotwords=HotwordMatcher(hotwords)).decode(log_probs)
     assert {h.text for h in found} == set(expected)
     for h in found:
         assert h.language == pytest.approx(worth(h.text, hotwords))
@@ -141,10 +141,11 @@ def test_leaving_out_hopeless_children_early_changes_nothing(seed: int, hotwords
     # a search that makes every child and prunes afterwards must end the same
     alphabet = Alphabet(("<blank>", " ", "a", "b"))
     log_probs = toys.random_rows(seed, 12, 4)
-    settings = {"beam_width": width, "beam_prune_logp": -6.0, "nbest": width, "hotwords": HotwordMatcher(hotwords)}
-    thorough = BeamSearch(alphabet, None, **settings)
+    settings = {"beam_width": width, "beam_prune_logp": -6.0, "nbest": width}
+    options, matcher = DecodingOptions(**settings), HotwordMatcher(hotwords)
+    thorough = BeamSearch(alphabet, None, options, matcher)
     thorough._closing_gain = thorough._spelling_gain = lambda node, token: 1e9  # type: ignore[method-assign]
-    assert BeamSearch(alphabet, None, **settings).decode(log_probs) == thorough.decode(log_probs)
+    assert BeamSearch(alphabet, None, options, matcher).decode(log_probs) == thorough.decode(log_probs)
 
 
 def spoken() -> np.ndarray:

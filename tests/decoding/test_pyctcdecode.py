@@ -10,6 +10,7 @@ import pytest
 from transcribe_cli.alphabet import Alphabet
 from transcribe_cli.decoding.beam import BeamSearch
 from transcribe_cli.decoding.fast import FastSearch
+from transcribe_cli.decoding.options import DecodingOptions
 from transcribe_cli.lm.model import LanguageModel
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -34,14 +35,16 @@ def ours(values: dict[str, Any], model: LanguageModel, **more: Any) -> BeamSearc
     return BeamSearch(
         ENGLISH,
         model if "alpha" in values else None,
-        beam_width=values["beam_width"],
-        beam_prune_logp=values.get("beam_prune_logp", -10.0),
-        token_min_logp=values.get("token_min_logp", -5.0),
-        lm_weight=values.get("alpha", 0.0),
-        word_bonus=values.get("beta", 0.0),
-        unknown_penalty=-values.get("unk_score_offset", -10.0),
+        DecodingOptions(
+            beam_width=values["beam_width"],
+            beam_prune_logp=values.get("beam_prune_logp", -10.0),
+            token_min_logp=values.get("token_min_logp", -5.0),
+            lm_weight=values.get("alpha", 0.0),
+            word_bonus=values.get("beta", 0.0),
+            unknown_penalty=-values.get("unk_score_offset", -10.0),
+            nbest=3,
+        ),
         prune_history=values.get("prune_history", False),
-        nbest=3,
         **more,
     )
 
@@ -105,11 +108,13 @@ def test_the_cpp_engine_agrees_with_ours(
     fast = FastSearch(
         ENGLISH,
         LanguageModel.load(plain) if "alpha" in values else None,
-        beam_width=values["beam_width"],
-        lm_weight=values.get("alpha", 0.0),
-        word_bonus=values.get("beta", 0.0),
+        DecodingOptions(
+            beam_width=values["beam_width"],
+            lm_weight=values.get("alpha", 0.0),
+            word_bonus=values.get("beta", 0.0),
+            nbest=3,
+        ),
         prune_history=values.get("prune_history", False),
-        nbest=3,
     )
     search = ours(values, model)
     different = 0

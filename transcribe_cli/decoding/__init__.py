@@ -17,13 +17,10 @@ def build(
     alphabet: Alphabet,
     language_model: LanguageModel | None = None,
     options: DecodingOptions = DecodingOptions(),  # noqa: B008 (frozen)
-    *,
-    lm_weight: float = 0.5,
-    word_bonus: float = 1.5,
 ) -> Decoder:
     """The decoder that the options ask for, with its language model and hotwords checked against the alphabet.
 
-    lm_weight, word_bonus: the card's, taken where the options leave them open.
+    Weights that the options leave open are the usual ones: whoever has a model's card fills in the card's before.
 
     Raises LanguageModelError, HotwordError, InputNotFound (the file of hotwords), MissingExtra (decoder "fast").
     """
@@ -38,37 +35,12 @@ def build(
         language_model.check_fits(alphabet)
     fitted = hot.fit(words, alphabet)
 
-    weight = lm_weight if options.lm_weight is None else options.lm_weight
-    bonus = word_bonus if options.word_bonus is None else options.word_bonus
     if options.decoder != "python" and not fitted and can(alphabet, language_model):
         if options.decoder == "fast" or installed():
-            return FastSearch(
-                alphabet,
-                language_model,
-                beam_width=options.beam_width,
-                beam_prune_logp=options.beam_prune_logp,
-                token_min_logp=options.token_min_logp,
-                lm_weight=weight,
-                word_bonus=bonus,
-                unknown_penalty=options.unknown_penalty,
-                nbest=options.nbest,
-                prune_history=options.nbest == 1,
-            )
+            return FastSearch(alphabet, language_model, options)
     elif options.decoder == "fast":
         raise OptionError(
             "--decoder fast knows neither these hotwords, character models nor alphabets of longer units: "
             "take --decoder beam"
         )
-    return BeamSearch(
-        alphabet,
-        language_model,
-        beam_width=options.beam_width,
-        beam_prune_logp=options.beam_prune_logp,
-        token_min_logp=options.token_min_logp,
-        lm_weight=weight,
-        word_bonus=bonus,
-        unknown_penalty=options.unknown_penalty,
-        nbest=options.nbest,
-        hotwords=hot.HotwordMatcher(fitted) if fitted else None,
-        prune_history=options.nbest == 1,
-    )
+    return BeamSearch(alphabet, language_model, options, hot.HotwordMatcher(fitted) if fitted else None)

@@ -35,6 +35,7 @@ from ..alphabet import Alphabet
 from ..lm.model import LOG_10, LanguageModel
 from .hotwords import DEAD, ROOT, HotwordMatcher
 from .hypothesis import Hypothesis, checked
+from .options import DecodingOptions
 
 # letters of an ordinary word; a longer beginning that no word has is punished in proportion
 _USUAL_LENGTH = 6
@@ -98,15 +99,10 @@ class BeamSearch:
     Args:
         alphabet: of the acoustic model.
         language_model: or None.
-        beam_width: beams kept from frame to frame.
-        beam_prune_logp: and only those within this of the best (negative).
-        token_min_logp: a token below this in a frame is no candidate there, unless it is the best.
-        lm_weight, word_bonus: α and β of  α · ln P(words) + β · number of words.
-        unknown_penalty: for a word outside the language model, in log10 beside its probability, so times α; and for
-            the beginning of a word that no word of the model has, as it is.
-        nbest: hypotheses to return.
+        options: widths, limits and weights; hotwords are not read from it.
         hotwords: the automaton, or None.
-        prune_history: keep only the better of two beams that no model can tell apart any more.
+        prune_history: keep only the better of two beams that no model can tell apart any more; None: where one text
+            is asked for, since alternatives may be among them.
         score_empty_word: whether a text that ends on a boundary is taken to have an unknown last word, as pyctcdecode
             has it; for comparison only, since it takes true endings from texts.
     """
@@ -115,22 +111,17 @@ class BeamSearch:
         self,
         alphabet: Alphabet,
         language_model: LanguageModel | None,
-        *,
-        beam_width: int = 100,
-        beam_prune_logp: float = -10.0,
-        token_min_logp: float = -5.0,
-        lm_weight: float = 0.5,
-        word_bonus: float = 1.5,
-        unknown_penalty: float = 10.0,
-        nbest: int = 1,
+        options: DecodingOptions = DecodingOptions(),  # noqa: B008 (frozen)
         hotwords: HotwordMatcher | None = None,
-        prune_history: bool = True,
+        *,
+        prune_history: bool | None = None,
         score_empty_word: bool = False,
     ) -> None:
         self._alphabet, self._lm = alphabet, language_model
-        self._width, self._prune, self._min = beam_width, beam_prune_logp, token_min_logp
-        self._alpha, self._beta, self._unknown = lm_weight, word_bonus, unknown_penalty
-        self._nbest, self._hotwords, self._prune_history = nbest, hotwords, prune_history
+        self._width, self._prune, self._min = options.beam_width, options.beam_prune_logp, options.token_min_logp
+        self._alpha, self._beta = options.weights
+        self._unknown, self._nbest, self._hotwords = options.unknown_penalty, options.nbest, hotwords
+        self._prune_history = options.nbest == 1 if prune_history is None else prune_history
         self._score_empty_word = score_empty_word
         boundary = alphabet.boundary
         # a token closes the word before it, or not, and adds letters to the word, or none

@@ -19,6 +19,7 @@ from ..alphabet import Alphabet
 from ..errors import MissingExtra
 from ..lm.model import LanguageModel
 from .hypothesis import Hypothesis, checked
+from .options import DecodingOptions
 
 
 def installed() -> bool:
@@ -51,15 +52,9 @@ class FastSearch:
         self,
         alphabet: Alphabet,
         language_model: LanguageModel | None,
+        options: DecodingOptions = DecodingOptions(),  # noqa: B008 (frozen)
         *,
-        beam_width: int = 100,
-        beam_prune_logp: float = -10.0,
-        token_min_logp: float = -5.0,
-        lm_weight: float = 0.5,
-        word_bonus: float = 1.5,
-        unknown_penalty: float = 10.0,
-        nbest: int = 1,
-        prune_history: bool = True,
+        prune_history: bool | None = None,
     ) -> None:
         try:
             import ctc_beam_decoder
@@ -69,20 +64,17 @@ class FastSearch:
             "" if i == alphabet.blank else " " if token == alphabet.boundary else token
             for i, token in enumerate(alphabet.tokens)
         ]
-        self._n_tokens, self._nbest = len(alphabet), nbest
-        self._blank, self._boundary = (
-            alphabet.blank,
-            alphabet.boundary_id or 0,
-        )  # `can` has seen to it that there is one
-        self._width, self._prune, self._min = beam_width, beam_prune_logp, token_min_logp
-        self._prune_history = prune_history
+        self._n_tokens, self._options = len(alphabet), options
+        self._prune_history = options.nbest == 1 if prune_history is None else prune_history
+        alpha, beta = options.weights
+        self._blank, self._boundary = alphabet.blank, alphabet.boundary_id or 0  # `can` sees to it that there is one
         self._engine: Any = ctc_beam_decoder.BeamSearchDecoder(
             labels,
             kenlm_model_path=None if language_model is None else language_model.path,
             unigrams=None if language_model is None else sorted(language_model.words),
-            alpha=lm_weight,
-            beta=word_bonus,
-            unk_score_offset=-unknown_penalty,
+            alpha=alpha,
+            beta=beta,
+            unk_score_offset=-options.unknown_penalty,
         )
 
     def decode(self, log_probs: NDArray[np.floating], context: str = "") -> list[Hypothesis]:
@@ -93,15 +85,17 @@ class FastSearch:
         log_probs = checked(log_probs, self._n_tokens)
         if not len(log_probs):
             return [Hypothesis("", 0.0, 0.0, 0.0)]
+        options = self._options
         found = self._engine.decode_beams(
             self._without_last_boundary(np.array(log_probs, dtype=np.float32)),
-            beam_width=self._width,
-            beam_prune_logp=self._prune,
-            token_min_logp=self._min,
+            beam_width=options.beam_width,
+            beam_prune_logp=options.beam_prune_logp,
+            token_min_logp=options.token_min_logp,
             prune_history=self._prune_history,
         )
         return [
-            Hypothesis(text, acoustic, total - acoustic, total) for text, _, _, acoustic, total in found[: self._nbest]
+            Hypothesis(text, acoustic, total - acoustic, total)
+            for text, _, _, acoustic, total in found[: options.nbest]
         ]
 
     def _without_last_boundary(self, log_probs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -109,7 +103,7 @@ class FastSearch:
         letters = np.ones(self._n_tokens, dtype=bool)
         letters[[self._blank, self._boundary]] = False
         rows = np.flatnonzero(
-            (log_probs[:, letters].max(axis=1) >= self._min)
+            (log_probs[:, letters].max(axis=1) >= self._options.token_min_logp)
             | np.isin(log_probs.argmax(axis=1), np.flatnonzero(letters))
         )
         end = rows[-1] + 1 if len(rows) else 0

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from ..options import check, option
 
+# for a language model that no card has tuned weights for; what pyctcdecode takes
+USUAL_WEIGHT, USUAL_BONUS = 0.5, 1.5
+
 
 @dataclass(frozen=True, slots=True)
 class DecodingOptions:
@@ -46,3 +49,11 @@ class DecodingOptions:
 
     def __post_init__(self) -> None:
         check(self)
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        """(α, β): language-model weight and word bonus, the usual ones where neither user nor card says."""
+        return (
+            USUAL_WEIGHT if self.lm_weight is None else self.lm_weight,
+            USUAL_BONUS if self.word_bonus is None else self.word_bonus,
+        )
