@@ -130,6 +130,57 @@ def test_damaged_audio_is_left_out_of_a_shard_and_named(beeps, tiny_encoder, tmp
     assert "bad.wav" in line
 
 
+def test_upper_blocks_learn_over_a_cache_of_the_lower_ones(beeps, tiny_encoder, tmp_path):
+    over = ("network.frozen_blocks=1", "network.encoder_rate=0.5", "loop.epochs=1")
+    run = cached(beeps, tiny_encoder, tmp_path / "cache", *over)
+    list(cache.fill(run, tmp_path / "cache"))
+    loop.train(run, tmp_path / "run", quiet)
+    before, after = (
+        one.state_dict() for one in (encoders.load("tiny", tiny_encoder), export.restore([tmp_path / "run/last.pt"])[0])
+    )
+    changed = {name for name in before if not torch.equal(before[name], after[f"encoder.{name}"])}
+    assert "blocks.1.attention.query.weight" in changed
+    assert not [name for name in changed if not name.startswith(("blocks.1.", "norm."))]
+
+    # the network that was trained over the cache says the same of the features
+    whole = export.restore([tmp_path / "run/last.pt"])[0]
+    source, part = loop.assemble(run, len(whole.head.dense.bias) // whole.head.rows, 0)
+    part.load_state_dict(whole.state_dict())
+    (entries,), _ = cache.read(tmp_path / "cache", run.data.dev, 5)
+    held = torch.from_numpy(source(entries[0], 0))[None]
+    (utterance, *_) = cache.manifest.read(beeps / "dev.jsonl")
+    recipe = cache.recipe_of("tiny")
+    mel = cache.finish(cache.frames(cache.Reader()(utterance), recipe), recipe)
+    inputs = torch.from_numpy(np.ascontiguousarray(mel.T[None], np.float32))
+    with torch.inference_mode():
+        over_cache = part.eval()(held, torch.tensor([held.shape[1]]))[0]
+        from_features = whole(inputs, torch.tensor([inputs.shape[2]]))[0]
+    torch.testing.assert_close(over_cache, from_features, atol=0.02, rtol=0)
+
+
+def test_only_what_frozen_blocks_say_is_cached(beeps, tiny_encoder, tmp_path):
+    run = cached(beeps, tiny_encoder, tmp_path / "cache", "network.encoder_rate=0.5")
+    with pytest.raises(TrainingError, match="frozen_blocks"):
+        list(cache.fill(run, tmp_path / "cache"))
+    run = cached(beeps, tiny_encoder, tmp_path / "cache", "network.encoder_rate=0.5", "network.frozen_blocks=2")
+    with pytest.raises(TrainingError, match="at least one of 2 blocks"):
+        loop.train(run, tmp_path / "run", quiet)
+
+
+def test_a_run_begins_with_a_checkpoint_of_the_head_alone(beeps, tiny_encoder, tmp_path):
+    run = cached(beeps, tiny_encoder, tmp_path / "cache", "loop.epochs=1")
+    list(cache.fill(run, tmp_path / "cache"))
+    loop.train(run, tmp_path / "run", quiet)
+    start = weights.begin(tmp_path / "run/last.pt")
+    assert torch.equal(start["head.dense.bias"], checkpoint.load(tmp_path / "run/last.pt")["model"]["dense.bias"])
+    said = []
+    over = ("network.frozen_blocks=1", "network.encoder_rate=0.5", "loop.epochs=1")
+    upper = cached(beeps, tiny_encoder, tmp_path / "upper", *over)
+    list(cache.fill(upper, tmp_path / "upper"))
+    loop.train(upper, tmp_path / "tuned", said.append, start)
+    assert f"starting from {len(start)} tensors" in said[0]
+
+
 def test_a_killed_run_ends_where_an_unbroken_one_does(beeps, tiny_encoder, tmp_path, monkeypatch):
     run = cached(beeps, tiny_encoder, tmp_path / "cache", "loop.checkpoint_minutes=0", "network.dropout=0.2",
                  "loop.time_masks=1", "loop.epoch_hours=0.006", "loop.batch_seconds=6")  # fmt: skip

@@ -55,7 +55,9 @@ class Entry:
 
 def fingerprint(options: RunOptions) -> dict[str, Any]:
     """What a cached frame depends on, beside the recordings."""
-    name, layers = options.network.encoder, options.network.encoder_layers
+    name, layers, blocks = options.network.encoder, options.network.encoder_layers, options.network.frozen_blocks
+    if blocks:
+        name, layers = f"{name}, after block {blocks}", 0  # blocks above change nothing below
     augmentation = json.loads(json.dumps(dataclasses.asdict(options.augment)))
 
     def active(key: str) -> bool:
@@ -146,9 +148,14 @@ def fill(options: RunOptions, folder: Path, worker: tuple[int, int] = (0, 1)) ->
     Raises TrainingError on options that do not fit the folder, OutputError when the disk is full.
     """
     check_fingerprint(folder, options)
-    if options.network.encoder not in encoders.FACTS or options.network.encoder_rate or options.network.mixture:
-        raise TrainingError("only the last layer of a frozen pretrained encoder can be cached: leave data.cache empty")
-    network = encoders.load(options.network.encoder, Path(options.network.encoder_file), options.network.encoder_layers)
+    shape = options.network
+    trained = shape.encoder_rate and not shape.frozen_blocks
+    if shape.encoder not in encoders.FACTS or trained or shape.mixture:
+        raise TrainingError(
+            "only what frozen blocks of a pretrained encoder put out can be cached: set network.frozen_blocks, "
+            "or leave data.cache empty"
+        )
+    network = encoders.load(shape.encoder, Path(shape.encoder_file), shape.frozen_blocks or shape.encoder_layers)
     recipe = recipe_of(options.network.encoder)
     me, of = worker
     work = sorted(shard_names(options.data.dev + options.data.train, options.data.shard), key=lambda w: _order(w[0]))
@@ -189,7 +196,7 @@ def _fill_shard(
             continue
         raw = changed[None] if recipe.kind == "waveform" else finish(frames(changed, recipe), recipe)
         prepared.append((utterance, np.ascontiguousarray(raw, np.float32), len(changed) / RATE, done))
-    hidden = encode([x for _, x, _, _ in prepared], network, recipe)
+    hidden = encode([x for _, x, _, _ in prepared], network, recipe, bool(options.network.frozen_blocks))
     rows, at = [], 0
     for (utterance, _, seconds, done), h in zip(prepared, hidden, strict=True):
         row: dict[str, Any] = {"offset": at, "frames": len(h), "text": utterance.text, "seconds": round(seconds, 4)}
@@ -228,9 +235,12 @@ def vary(
 
 @torch.inference_mode()
 def encode(
-    inputs: list[npt.NDArray[np.float32]], network: encoders.Encoder, recipe: FeatureRecipe
+    inputs: list[npt.NDArray[np.float32]], network: encoders.Encoder, recipe: FeatureRecipe, inner: bool = False
 ) -> list[npt.NDArray[np.float16]]:
-    """Model inputs ((frames, bands) each, or (1, samples)) → (frames, dimension) float16 each, batched by length."""
+    """Model inputs ((frames, bands) each, or (1, samples)) → (frames, dimension) float16 each, batched by length.
+
+    inner: the last block's output as another block reads it, not normalised.
+    """
     waveform = recipe.kind == "waveform"
     sizes = [x.shape[1] if waveform else len(x) for x in inputs]
     limit = int(BATCH_SECONDS * (RATE if waveform else 100))
@@ -246,7 +256,8 @@ def encode(
         padded = np.zeros((len(batch), longest) if waveform else (len(batch), 80, longest), np.float32)
         for row, i in enumerate(batch):
             padded[row, ..., : sizes[i]] = inputs[i][0] if waveform else inputs[i].T
-        hidden, lengths = network(torch.from_numpy(padded), torch.tensor([sizes[i] for i in batch]))
+        outputs, lengths = network.layers(torch.from_numpy(padded), torch.tensor([sizes[i] for i in batch]))
+        hidden = outputs[-1] if inner else network.norm(outputs[-1])
         for row, i in enumerate(batch):
             out[i] = hidden[row, : int(lengths[row])].numpy().astype(np.float16)
         at = stop

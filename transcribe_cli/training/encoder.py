@@ -105,21 +105,28 @@ class WhisperEncoder(nn.Module):
     def out_lengths(self, lengths: Tensor) -> Tensor:
         return (lengths + 1) // 2
 
-    def layers(self, mel: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Output of every block (not yet normalised) and the lengths in output frames."""
+    def stem(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What the first block reads, and the lengths in output frames."""
         # a zero-padded utterance must look to each convolution like a single one, so the padding is zeroed between them
         inside = valid(lengths, mel.shape[2])[:, None].to(mel.dtype)
         x = F.gelu(self.conv1(mel * inside)) * inside
         x = F.gelu(self.conv2(x)).transpose(1, 2)
         positions: Tensor = self.positions  # type: ignore[assignment]
-        x = x + positions[: x.shape[1]]
-        out_lengths = self.out_lengths(lengths)
-        mask = valid(out_lengths, x.shape[1])[:, None, None]
+        return x + positions[: x.shape[1]], self.out_lengths(lengths)
+
+    def through(self, x: Tensor, lengths: Tensor, first: int = 0, end: int | None = None) -> list[Tensor]:
+        """Outputs of the blocks first…end - 1, given what the first one reads; lengths in output frames."""
+        mask = valid(lengths, x.shape[1])[:, None, None]
         outputs = []
-        for block in self.blocks:
+        for block in self.blocks[first:end]:
             x = block(x, mask)
             outputs.append(x)
-        return outputs, out_lengths
+        return outputs
+
+    def layers(self, mel: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Output of every block (not yet normalised) and the lengths in output frames."""
+        x, out_lengths = self.stem(mel, lengths)
+        return self.through(x, out_lengths), out_lengths
 
     def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         outputs, out_lengths = self.layers(mel, lengths)
@@ -153,8 +160,8 @@ class MoonshineEncoder(nn.Module):
         after_first = (lengths - 127) // 64 + 1
         return ((after_first - 7) // 3 + 1 - 3) // 2 + 1
 
-    def layers(self, samples: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Output of every block (not yet normalised) and the lengths in output frames."""
+    def stem(self, samples: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What the first block reads, and the lengths in output frames."""
         samples = samples * valid(lengths, samples.shape[1]).to(samples.dtype)
         x = torch.tanh(self.conv1(samples[:, None]))
         # the group normalisation takes its statistics over each utterance's own frames
@@ -165,15 +172,23 @@ class MoonshineEncoder(nn.Module):
         x = (x - mean) / torch.sqrt(variance + self.group_norm.eps)
         x = x * self.group_norm.weight[None, :, None] + self.group_norm.bias[None, :, None]
         x = F.gelu(self.conv3(F.gelu(self.conv2(x)))).transpose(1, 2)
+        return x, self.out_lengths(lengths)
+
+    def through(self, x: Tensor, lengths: Tensor, first: int = 0, end: int | None = None) -> list[Tensor]:
+        """Outputs of the blocks first…end - 1, given what the first one reads; lengths in output frames."""
         rates: Tensor = self.rates  # type: ignore[assignment]
         angles = torch.arange(x.shape[1], device=x.device, dtype=rates.dtype)[:, None] * rates[None]
-        out_lengths = self.out_lengths(lengths)
-        mask = valid(out_lengths, x.shape[1])[:, None, None]
+        mask = valid(lengths, x.shape[1])[:, None, None]
         outputs = []
-        for block in self.blocks:
+        for block in self.blocks[first:end]:
             x = block(x, mask, (torch.cos(angles), torch.sin(angles)))
             outputs.append(x)
-        return outputs, out_lengths
+        return outputs
+
+    def layers(self, samples: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Output of every block (not yet normalised) and the lengths in output frames."""
+        x, out_lengths = self.stem(samples, lengths)
+        return self.through(x, out_lengths), out_lengths
 
     def forward(self, samples: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         outputs, out_lengths = self.layers(samples, lengths)

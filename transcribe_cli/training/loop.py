@@ -248,15 +248,20 @@ def spellers(options: RunOptions, state: dict[str, Any]) -> tuple[units.Speller,
 
 
 def assemble(options: RunOptions, tokens: int, auxiliary_tokens: int) -> tuple[Source, Head | Recogniser]:
-    """Where the inputs come from, and the network that reads them: the head alone over a cache, else the whole."""
+    """Where the inputs come from, and the network that reads them.
+
+    Over a cache that is the head alone, or the head and the encoder's upper blocks; else the whole.
+    """
     shape = options.network
-    if options.data.cache:
+    if options.data.cache and not shape.frozen_blocks:
         return Cached(options), Head(facts(shape).dimension, tokens, shape, auxiliary_tokens)
-    network = untrained(shape, tokens, auxiliary_tokens)
+    network = untrained(shape, tokens, auxiliary_tokens, over_cache=bool(options.data.cache))
     if shape.encoder != "conv" and shape.encoder_file:
         network.encoder.load_state_dict(
             encoders.load(shape.encoder, Path(shape.encoder_file), shape.encoder_layers).state_dict()
         )
+    if options.data.cache:
+        return Cached(options), network
     recipe = FeatureRecipe() if shape.encoder == "conv" else cache.recipe_of(shape.encoder)
     return Live(options, network.encoder, recipe), network
 

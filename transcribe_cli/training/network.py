@@ -119,22 +119,41 @@ class Head(nn.Module):
 
 
 class Recogniser(nn.Module):
-    """Encoder and head as one, as it is exported: (batch, 80, frames) log-mel, or samples, and lengths → log_probs."""
+    """Encoder and head as one, as it is exported: (batch, 80, frames) log-mel, or samples, and lengths → log_probs.
 
-    def __init__(self, encoder: Encoder | ConvEncoder, head: Head, options: NetworkOptions) -> None:
+    over_cache: the inputs are what the first block that is trained reads, (batch, frames, dimension), as a cache of
+    the frozen blocks below it holds them.
+    """
+
+    def __init__(
+        self, encoder: Encoder | ConvEncoder, head: Head, options: NetworkOptions, over_cache: bool = False
+    ) -> None:
         super().__init__()
         self.encoder, self.head = encoder, head
+        self.lowest, self.over_cache = options.frozen_blocks, over_cache
         self.frozen = not isinstance(encoder, ConvEncoder) and options.encoder_rate == 0
         blocks = 0 if isinstance(encoder, ConvEncoder) else len(encoder.blocks)
         self.mixture = nn.Parameter(torch.zeros(blocks)) if options.mixture and blocks else None
         if self.frozen:
             encoder.requires_grad_(False)
+        elif self.lowest and not isinstance(encoder, ConvEncoder):
+            encoder.requires_grad_(False)
+            encoder.blocks[self.lowest :].requires_grad_(True)
+            encoder.norm.requires_grad_(True)
 
     def encode(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Hidden frames and their lengths."""
         if isinstance(self.encoder, ConvEncoder):
             return self.encoder(inputs, lengths)  # type: ignore[no-any-return]
-        outputs, frames = self.encoder.layers(inputs, lengths)
+        if self.over_cache:
+            outputs, frames = self.encoder.through(inputs, lengths, self.lowest), lengths
+        elif self.lowest:
+            with torch.no_grad():
+                x, frames = self.encoder.stem(inputs, lengths)
+                x = self.encoder.through(x, frames, 0, self.lowest)[-1]
+            outputs = self.encoder.through(x, frames, self.lowest)
+        else:
+            outputs, frames = self.encoder.layers(inputs, lengths)
         if self.mixture is None:
             return self.encoder.norm(outputs[-1]), frames
         weights = torch.softmax(self.mixture, 0)
@@ -163,15 +182,20 @@ def facts(options: NetworkOptions) -> EncoderFacts:
     return FACTS[options.encoder]
 
 
-def untrained(options: NetworkOptions, tokens: int, auxiliary_tokens: int = 0) -> Recogniser:
-    """The whole network with random weights."""
+def untrained(options: NetworkOptions, tokens: int, auxiliary_tokens: int = 0, over_cache: bool = False) -> Recogniser:
+    """The whole network with random weights. Raises TrainingError on options that exclude each other."""
     head = Head(facts(options).dimension, tokens, options, auxiliary_tokens)
     if options.encoder == "conv":
         return Recogniser(ConvEncoder(80, options.conv_width, options.conv_strides), head, options)
     encoder = build(options.encoder)
     if options.encoder_layers:
         encoder.blocks = encoder.blocks[: options.encoder_layers]
-    return Recogniser(encoder, head, options)
+    if options.frozen_blocks and (options.mixture or not 0 < options.frozen_blocks < len(encoder.blocks)):
+        raise TrainingError(
+            f"network.frozen_blocks {options.frozen_blocks}: leave at least one of {len(encoder.blocks)} blocks to be "
+            "trained, and network.mixture off"
+        )
+    return Recogniser(encoder, head, options, over_cache)
 
 
 def frame_seconds(options: NetworkOptions) -> float:

@@ -104,6 +104,9 @@ class NetworkOptions:
     encoder_layers: int = option(0, "blocks of a pretrained encoder that are used; 0: all", minimum=0)
     mixture: bool = option(False, "a learned weighted mean of the encoder's blocks in place of the last")
     encoder_rate: float = option(0.0, "encoder's learning rate over the head's; 0: frozen", minimum=0, maximum=1)
+    frozen_blocks: int = option(
+        0, "with an encoder that is trained: its first blocks, which stay as they are and can be cached", minimum=0
+    )
     encoder_decay: float = option(0.8, "learning rate of an encoder block over the next one's", minimum=0, maximum=1)
     auxiliary_layer: int = option(0, "recurrent layer that also feeds an auxiliary CTC head; 0: none", minimum=0)
 

@@ -13,8 +13,24 @@ import torch
 from onnx import numpy_helper
 
 from ..errors import ModelError
+from . import checkpoint
 
 Array = npt.NDArray[np.float32]
+
+
+def begin(path: Path) -> dict[str, torch.Tensor]:
+    """Weights of a bundle's folder or of a checkpoint (`.pt`), those of the recurrent part under "head.".
+
+    Raises ModelError or TrainingError when there are none.
+    """
+    if path.suffix != ".pt":
+        from .export import load_bundle
+
+        return read(path / load_bundle(path).graph)
+    state: dict[str, torch.Tensor] = checkpoint.load(path)["model"]
+    if any(name.startswith("head.") for name in state):
+        return state
+    return {f"head.{name}": value for name, value in state.items()}  # trained over a cache: the head alone
 
 
 def read(path: Path) -> dict[str, torch.Tensor]:
