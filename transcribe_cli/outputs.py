@@ -1,10 +1,12 @@
 """Result files: which names they get, and how they are written so that no half file is ever seen."""
 
+import contextlib
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 from .errors import OutputError
 
@@ -19,26 +21,76 @@ def names(inputs: Sequence[PurePath], extension: str) -> list[str]:
     return [f"{path if stems[str(path.with_suffix(''))] > 1 else path.with_suffix('')}.{extension}" for path in inputs]
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Writes UTF-8 text under a temporary name beside `path`, flushes it to the disk and renames it.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Writes bytes, or text as UTF-8, under a temporary name beside `path`, flushes them to the disk and renames.
 
     Raises OutputError, with the reason, and leaves nothing behind, when that cannot be done.
     """
+    with atomically(path) as file:
+        file.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def atomically(path: Path) -> Iterator[BinaryIO]:
+    """A binary file that becomes `path`, whole and on the disk, when the block ends; after an error nothing is left.
+
+    Folders are made. A file that is replaced passes its permissions on. Devices and pipes are written into as they are.
+    Raises OutputError, with the reason, where the system refuses; other errors of the block are passed on.
+    """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():  # /dev/stdout, a named pipe
+            with path.open("wb") as device:
+                yield device
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+        file, temporary = _temporary(path)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="", errors="surrogateescape") as file:
-                file.write(text)
+            with file:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~umask())
-            os.replace(temporary, path)
+                os.chmod(temporary, _permissions(path))
+                os.replace(temporary, path)  # before the file is closed: its lock must hold until the name is free
         except BaseException:
-            os.unlink(temporary)
+            with contextlib.suppress(OSError):  # the folder itself may be gone
+                os.unlink(temporary)
             raise
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _temporary(path: Path) -> tuple[BinaryIO, str]:
+    """An empty file beside `path` that no other process writes into, and its name.
+
+    The name is always the same, so that what a killed process left is used up by the next one instead of lying about; a
+    lock tells such a file from one that a living process is writing. Only then, or where there are no locks or the name
+    is too long, it is a random one.
+    """
+    name = str(path.with_name(f".{path.name}.part"))
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl  # not on Windows
+
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # whoever held the lock may have renamed the file meanwhile: then it is a result, not ours to write into
+            if os.stat(name).st_ino == os.fstat(descriptor).st_ino:
+                os.ftruncate(descriptor, 0)
+                return os.fdopen(descriptor, "wb"), name
+        except OSError:
+            pass
+        os.close(descriptor)
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    return os.fdopen(descriptor, "wb"), name
+
+
+def _permissions(path: Path) -> int:
+    try:
+        return path.stat().st_mode & 0o777
+    except OSError:
+        return 0o666 & ~umask()
 
 
 def umask() -> int:

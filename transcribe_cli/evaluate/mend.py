@@ -1,12 +1,11 @@
 """The temperature that makes confidences honest, written into a model's card."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
 from ..bundle.card import parse
-from ..errors import OptionError, OutputError
+from ..errors import OptionError
+from ..outputs import write_atomically
 
 
 def mend_card(folder: Path, factor: float) -> float:
@@ -21,12 +20,5 @@ def mend_card(folder: Path, factor: float) -> float:
     text = path.read_text(encoding="utf-8")
     temperature = round(parse(text, str(path)).confidence_temperature * factor, 4)
     changed = json.loads(text) | {"confidence_temperature": temperature}
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=".card-", dir=folder)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(json.dumps(changed, ensure_ascii=False, indent=1) + "\n")
-        os.chmod(temporary, path.stat().st_mode & 0o777)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+    write_atomically(path, json.dumps(changed, ensure_ascii=False, indent=1) + "\n")
     return temperature

@@ -7,7 +7,6 @@ are saved (and read again next time), and worker processes decode them. α = 0 i
 import itertools
 import json
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +23,7 @@ from ..decoding.options import DecodingOptions
 from ..errors import InputError, MissingExtra, OptionError, OutputError, TranscribeError
 from ..lm.model import LanguageModel
 from ..options import check, option
+from ..outputs import atomically, write_atomically
 from ..pipeline import Recogniser
 from .edits import Counts, count, total
 from .measure import line_id, rows, sounds
@@ -147,14 +147,8 @@ def save(rows: Rows, path: Path) -> None:
     """Writes rows to an .npz file. Raises OutputError."""
     meta = {"ids": rows.ids, "texts": rows.texts, "sources": rows.sources, "frame_seconds": rows.frame_seconds}
     lengths = [len(one) for one in rows.log_probs]
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            np.savez(file, meta=np.array(json.dumps(meta)), lengths=lengths, log_probs=np.concatenate(rows.log_probs))
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    with atomically(path) as file:
+        np.savez(file, meta=np.array(json.dumps(meta)), lengths=lengths, log_probs=np.concatenate(rows.log_probs))
 
 
 def load(path: Path) -> Rows:
@@ -264,12 +258,7 @@ def write_card(folder: Path, weights: Weights) -> None:
     if not card.get("language_model"):
         raise OptionError(f"{path}: names no language model, so it has no weights to set")
     card["language_model"] |= {"lm_weight": weights.lm_weight, "word_bonus": weights.word_bonus}
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps(card, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    write_atomically(path, json.dumps(card, ensure_ascii=False, indent=1) + "\n")
 
 
 def plot(points: Sequence[Point], path: Path) -> None:

@@ -7,9 +7,9 @@ Source: the format of the CMU-Cambridge and SRILM toolkits (`ngram-format(5)`).
 """
 
 import bz2
+import contextlib
 import gzip
 import lzma
-import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,8 @@ from typing import IO, cast
 
 import numpy as np
 
-from ..errors import InputNotFound, LanguageModelError, OutputError
+from ..errors import InputNotFound, LanguageModelError
+from ..outputs import atomically
 from .ngrams import NO_PROBABILITY, SPECIALS, NGramModel, Rows, Table, find
 
 COUNT = re.compile(rb"ngram\s+(\d+)\s*=\s*(\d+)")
@@ -195,15 +196,11 @@ def write(model: NGramModel, path: Path) -> None:
 
     Raises OutputError where it cannot be written.
     """
-    part = path.with_name(path.name + ".part")
-    try:
-        with gzip.open(part, "wb", compresslevel=6) if path.suffix == ".gz" else part.open("wb") as file:
+    with atomically(path) as file:
+        packed = gzip.GzipFile("", "wb", 6, file) if path.suffix == ".gz" else contextlib.nullcontext(file)
+        with packed as out:
             for text in format_lines(model):
-                file.write(text.encode())
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+                out.write(text.encode())
 
 
 def format_lines(model: NGramModel, block: int = 100_000) -> Iterator[str]:

@@ -3,7 +3,6 @@
 A file is written beside its final name, flushed to the disk, and renamed; what was there before stays until then.
 """
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -11,19 +10,15 @@ from typing import Any
 import torch
 
 from ..errors import OutputError, TrainingError
+from ..outputs import atomically
 
 
 def save(state: dict[str, Any], path: Path) -> None:
     """Writes a state of tensors and plain values. Raises OutputError when the disk is full; the old file then stays."""
-    temporary = path.with_name(path.name + ".part")
     try:
-        with open(temporary, "wb") as file:
+        with atomically(path) as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
         raise OutputError(
             f"{path}: the checkpoint cannot be written ({error}); free some space and start again"
         ) from error

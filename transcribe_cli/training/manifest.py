@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputNotFound, ManifestError
+from ..outputs import write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,7 @@ def write(utterances: Iterable[Utterance], path: Path) -> None:
         row["text"] = one.text
         row.update({k: v for k, v in (("speaker", one.speaker), ("source", one.source), ("id", one.id)) if v})
         lines.append(json.dumps(row, ensure_ascii=False) + "\n")
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text("".join(lines), encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, "".join(lines))
 
 
 def find(pattern: str) -> list[Path]:
