@@ -1,6 +1,6 @@
 """What language models cost and bring: building, loading, and word errors and speed of decoding with each.
 
-    python benchmarks/lm.py build TEXT… --order 4 [--lmplz PATH]     time, memory; beside KenLM's lmplz if it is there
+    python benchmarks/lm.py build TEXT… --order 4 [--words N] [--lmplz PATH]    time, memory; beside KenLM's lmplz
     python benchmarks/lm.py load MODEL…                              seconds until the first score, each in a process
     python benchmarks/lm.py decode ROWS.npz MODEL… --beam 16,100     word errors, × real time
 
@@ -44,21 +44,39 @@ def child(command: list[str], **options: object) -> tuple[float, float, float]:
 
 def build(arguments: argparse.Namespace) -> None:
     """Building from text that is normalised already, words as they stand."""
-    print("| builder | processor seconds | wall seconds | peak MB | file MB |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder) / "text"
-        with text.open("wb") as file:
-            for path in arguments.text:
-                file.write(path.read_bytes())
+        n_words, n_real = join(sorted(arguments.text), text, arguments.words)
+        print(f"{n_words} words, the last {n_words - n_real} of them the first files once more\n")
+        print("| builder | processor seconds | wall seconds | peak MB | file MB |\n|---|---|---|---|---|", flush=True)
         order, prune = str(arguments.order), arguments.prune
         ours = [sys.executable, "-m", "transcribe_cli", "lm", "build", str(text), "--as-is", "--order", order, "-q"]
         ours += ["--prune", prune] if prune else []
-        for name in ("ours.bin", "ours.arpa"):
+        for name in ("ours.bin", "ours.arpa")[: 1 if arguments.only_binary else 2]:
             row(f"ours, to {Path(name).suffix}", child([*ours, "-o", f"{folder}/{name}"]), Path(folder) / name)
         if arguments.lmplz:
-            theirs = [arguments.lmplz, "-o", order, "-S", "50%", "-T", folder, "--text", str(text)]
+            theirs = [arguments.lmplz, "-o", order, "-S", "3G", "-T", folder, "--text", str(text)]
             theirs += ["--prune", *prune.split(",")] if prune else []
             row("lmplz, to .arpa", child([*theirs, "--arpa", f"{folder}/theirs.arpa"]), Path(folder) / "theirs.arpa")
+
+
+def join(paths: list[Path], target: Path, wanted: int | None) -> tuple[int, int]:
+    """Writes texts behind one another, from the first again as often as that needs, and cuts behind so many words.
+
+    Returns the words written and how many of them there are without repeating.
+    """
+    n_words = n_real = 0
+    with target.open("wb") as file:
+        while not n_real or n_words < (wanted or 0):
+            for path in paths:
+                with path.open("rb") as lines:
+                    for line in lines:
+                        if wanted is not None and n_words >= wanted:
+                            break
+                        file.write(line)
+                        n_words += len(line.split())
+            n_real = n_real or n_words
+    return n_words, n_real
 
 
 def row(name: str, figures: tuple[float, float, float], path: Path) -> None:
@@ -107,7 +125,9 @@ def main() -> None:
     one.add_argument("text", type=Path, nargs="+")
     one.add_argument("--order", type=int, default=3)
     one.add_argument("--prune", default="")
+    one.add_argument("--words", type=int, help="so many words: the texts from their beginning, as often as it takes")
     one.add_argument("--lmplz")
+    one.add_argument("--only-binary", action="store_true", help="not as ARPA as well, which mostly times printing")
     one.set_defaults(run=build)
     one = commands.add_parser("load")
     one.add_argument("model", type=Path, nargs="+")

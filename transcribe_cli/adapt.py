@@ -26,6 +26,7 @@ from .bundle.store import Bundle, find
 from .errors import InputError, ModelError, OptionError, OutputError
 from .lm import binary, files, interpolate, ngrams
 from .lm.build import BuildOptions, build
+from .lm.model import LanguageModel
 from .lm.ngrams import NGramModel
 from .lm.notes import find_notes, paragraphs
 from .lm.text import normalise, sentences
@@ -139,6 +140,10 @@ def adapt(
     counted = texts.words
     say(f"{texts.n_files} files: {len(texts.sentences)} sentences, {counted.total()} words, {len(counted)} different")
 
+    if LanguageModel.load(bundle.language_model_path).unit == "char":
+        raise ModelError(
+            f"{model}: its language model is of characters, which cannot learn words: give it one of words"
+        )
     general = files.load(bundle.language_model_path)
     own = build(texts.sentences, BuildOptions(order=options.order)).model
     weight = find_weight(general, texts.sentences, options.order) if options.weight is None else options.weight
@@ -221,20 +226,28 @@ def _write_bundle(bundle: Bundle, mixed: NGramModel, output: Path, report: dict[
         output.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
         try:
+            described = Path(entry.file).with_suffix(".json")
             for path in bundle.folder.iterdir():
-                if path.is_file() and path.name not in (entry.file, "card.json"):
+                if path.is_file() and path.name not in (entry.file, described.name, "card.json"):
                     shutil.copy(path, folder / path.name)
             binary.write(mixed, folder / entry.file)
+            with (folder / entry.file).open("rb") as file:
+                checksum = hashlib.file_digest(file, "sha256").hexdigest()
             card = json.loads((bundle.folder / "card.json").read_text(encoding="utf-8"))
             card["name"] = output.resolve().name
             card["language_model"]["id"] = f"{entry.id or entry.file}, adapted"
             card["adapted_from"] = bundle.card.id
             sums = card.get("checksums", {})
             if entry.file in sums:
-                with (folder / entry.file).open("rb") as file:
-                    sums[entry.file] = hashlib.file_digest(file, "sha256").hexdigest()
+                sums[entry.file] = checksum
+            if "measured" in card:  # with the other language model
+                card["measured_before_adaptation"] = card.pop("measured")
+            facts = _facts(card["language_model"]["id"], mixed, report, bundle.folder / described) | {
+                "sha256": checksum
+            }
             for name, text in {
                 "card.json": json.dumps(card, indent=1, ensure_ascii=False) + "\n",
+                described.name: json.dumps(facts, indent=1, ensure_ascii=False) + "\n",
                 "adaptation.json": json.dumps(report, indent=1, ensure_ascii=False) + "\n",
                 "hotwords.txt": "".join(f"{word}\n" for word in hotwords),
             }.items():
@@ -247,3 +260,17 @@ def _write_bundle(bundle: Bundle, mixed: NGramModel, output: Path, report: dict[
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror or error})") from error
+
+
+def _facts(name: str, mixed: NGramModel, report: dict[str, Any], described: Path) -> dict[str, Any]:
+    """What the mixture's card says: its own sizes and weights, and whole the card of the model that it began with."""
+    began_with = json.loads(described.read_text(encoding="utf-8")) if described.exists() else None
+    return {
+        "name": name,
+        "order": mixed.order,
+        "ngrams": list(mixed.sizes),
+        "estimation": "linear mixture of what it began with and a model of texts, interpolated modified Kneser-Ney",
+        "weights": {"began_with": round(1 - report["weight"], 4), "texts": report["weight"]},
+        "texts": {"sentences": report["sentences"], "words": report["words"]},
+        "began_with": began_with,
+    }

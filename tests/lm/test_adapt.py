@@ -12,6 +12,7 @@ from transcribe_cli.alphabet import Alphabet
 from transcribe_cli.bundle.store import find
 from transcribe_cli.cli import run
 from transcribe_cli.errors import InputError, ModelError, OptionError
+from transcribe_cli.lm import layout
 from transcribe_cli.lm.build import BuildOptions, build
 from transcribe_cli.lm.model import LanguageModel
 
@@ -59,6 +60,26 @@ def test_checksum_in_the_card_is_that_of_the_new_language_model(toy: Path) -> No
 
     adapt([Path("notes")], Path("mine"), "toy")
     assert verify(find("./mine"))["lm.bin"]
+
+
+def test_card_of_the_language_model_describes_the_mixture_and_what_it_began_with(toy: Path) -> None:
+    Path("models/toy/lm.json").write_text('{"name": "toy words", "corpora": [{"licence": "CC0"}]}')
+    card = json.loads(Path("models/toy/card.json").read_text()) | {"measured": {"greedy": 0.5}}
+    Path("models/toy/card.json").write_text(json.dumps(card))
+    made = adapt([Path("notes")], Path("mine"), "toy")
+    facts = json.loads(Path("mine/lm.json").read_text())
+    assert facts["ngrams"] == list(layout.read_header(Path("mine/lm.bin")).sizes)
+    assert facts["weights"] == {"began_with": round(1 - made.weight, 4), "texts": round(made.weight, 4)}
+    assert facts["began_with"] == {"name": "toy words", "corpora": [{"licence": "CC0"}]}
+    assert facts["sha256"] == json.loads(Path("mine/card.json").read_text())["checksums"]["lm.bin"]
+    # error rates with the other language model are not this one's
+    assert "measured" not in json.loads(Path("mine/card.json").read_text())
+
+
+def test_model_of_characters_is_refused(toy: Path) -> None:
+    run(["lm", "build", "general.txt", "-o", "models/toy/lm.bin", "-q", "--unit", "char"])
+    with pytest.raises(ModelError, match="of characters"):
+        adapt([Path("notes")], Path("mine"), "toy")
 
 
 def test_report_and_hotwords_stand_beside_the_model(toy: Path) -> None:

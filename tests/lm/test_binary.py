@@ -10,7 +10,7 @@ import pytest
 from toy_corpus import sentences
 
 from transcribe_cli.errors import InputNotFound, LanguageModelError
-from transcribe_cli.lm import arpa, binary, ngrams, prune
+from transcribe_cli.lm import arpa, binary, layout, ngrams, prune
 from transcribe_cli.lm.build import BuildOptions, build
 from transcribe_cli.lm.ngrams import NGramModel, Table
 
@@ -58,7 +58,7 @@ def test_trie_is_read_back(tmp_path: Path, order: int, bits: int, compressed: bo
     back = binary.read(tmp_path / "lm.bin")
     assert back.sizes == model.sizes
     assert set(back.words) == set(model.words)
-    assert set(binary.read_words(tmp_path / "lm.bin")) == set(model.words)
+    assert set(layout.vocabulary(tmp_path / "lm.bin")) == set(model.words)
     np.testing.assert_allclose(our_scores(back), kenlm_scores(tmp_path / "lm.bin"), atol=2e-5)
     if not bits:
         np.testing.assert_array_equal(our_scores(back), our_scores(model))
@@ -92,7 +92,7 @@ def test_words_of_any_script_are_kept(tmp_path: Path) -> None:
         ["łódź größe 東京 привет", "größe a-very-long-word-that-fills-many-eight-byte-blocks"], BuildOptions(order=2)
     ).model
     binary.write(model, tmp_path / "lm.bin")
-    assert set(binary.read_words(tmp_path / "lm.bin")) == set(model.words)
+    assert set(layout.vocabulary(tmp_path / "lm.bin")) == set(model.words)
     scored = kenlm.Model(str(tmp_path / "lm.bin"))
     assert all(word in scored for word in model.words if word != "<unk>")
 

@@ -12,7 +12,7 @@ import toy_model
 from transcribe_cli.cli import run
 from transcribe_cli.errors import InputError, OptionError
 from transcribe_cli.evaluate import tune
-from transcribe_cli.lm import arpa, binary
+from transcribe_cli.lm import arpa, layout
 
 TEXT = "Mr. Fox had 2 boxes.\n\nThe box had 1 fox!\n"
 
@@ -34,9 +34,9 @@ def test_build_normalises_text_and_writes_what_the_name_says(home: Path, capsys:
     assert {"mister", "two", "one", "no"} < set(arpa.read(Path("a.arpa.gz")).words)
     assert run(["lm", "build", "notes.txt", "-o", "a.bin", "-q"]) == 0
     assert capsys.readouterr().err == ""
-    assert binary.read_header(Path("a.bin")).order == 3
+    assert layout.read_header(Path("a.bin")).order == 3
     assert run(["lm", "build", "notes.txt", "-o", "plain.arpa", "--as-is", "--binary"]) == 0
-    assert "Mr." in binary.read_words(Path("plain.arpa"))
+    assert "Mr." in layout.vocabulary(Path("plain.arpa"))
 
 
 def test_small_text_says_that_discounts_were_not_estimated(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +77,7 @@ def test_interpolate_takes_weights_or_finds_them(home: Path, capsys: pytest.Capt
     run(["lm", "build", "corpus.txt", "-o", "a.arpa", "-q"])
     run(["lm", "build", "notes.txt", "-o", "b.arpa", "-q"])
     assert run(["lm", "interpolate", "a.arpa", "b.arpa", "--weight", "0.5", "--weight", "0.5", "-o", "c.bin"]) == 0
-    assert {"fox", "the", "his"} < set(binary.read_words(Path("c.bin")))
+    assert {"fox", "the", "his"} < set(layout.vocabulary(Path("c.bin")))
     assert run(["lm", "interpolate", "a.arpa", "b.arpa", "--tune", "notes.txt", "-o", "c.arpa"]) == 0
     weights = capsys.readouterr().err
     assert float(weights.split()[-1]) > 0.8
@@ -100,7 +100,7 @@ def test_prune_makes_a_model_smaller(home: Path, capsys: pytest.CaptureFixture[s
         (["build", "latin.txt", "-o", "a.arpa"], "line 1 is not UTF-8"),
         (["build", "notes.txt", "-o", "a.arpa", "--order", "9"], "--order"),
         (["build", "notes.txt", "-o", "a.arpa", "--prune", "2"], "--min-count"),
-        (["build", "notes.txt", "-o", "none/a.arpa"], "cannot be written"),
+        (["build", "notes.txt", "-o", "notes.txt/a.arpa"], "cannot be written"),
         (["info", "notes.txt"], "not an ARPA file"),
         (["perplexity", "a.bin", "empty.txt"], "no words"),
         (["interpolate", "a.bin", "-o", "c.arpa"], "two models"),

@@ -8,8 +8,10 @@ import kenlm
 import pytest
 from toy_corpus import sentences
 
+from transcribe_cli.cli import run
 from transcribe_cli.errors import InputNotFound, OptionError
 from transcribe_cli.lm import recipe
+from transcribe_cli.lm.model import LanguageModel
 
 RECIPE = """
 name = "toy"
@@ -71,6 +73,19 @@ def test_recipe_gives_a_model_of_the_asked_size_and_a_card(data: Path, tmp_path:
     assert any("dropped for overlap" in line for line in said)
 
 
+def test_recipe_gives_a_model_of_characters_too(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "lm.toml").write_text(RECIPE)
+    arguments = ["lm", "recipe", str(tmp_path / "lm.toml"), "--data", str(data), "-o", str(tmp_path / "out")]
+    assert run([*arguments, "--unit", "char", "--order", "4", "--max-bytes", "9000"]) == 0
+    card = json.loads((tmp_path / "out" / "lm.json").read_text())
+    assert (card["unit"], card["order"]) == ("char", 4)
+    assert (tmp_path / "out" / "lm.bin").stat().st_size <= 9000
+    model = LanguageModel.load(tmp_path / "out" / "lm.bin")
+    assert (model.unit, model.space) == ("char", "▁")
+    # fewer than the letters there are to choose from, for each character
+    assert all(1 < held_out["perplexity"] < 15 for held_out in card["held_out"].values())
+
+
 def test_line_that_shares_eight_words_in_a_row_is_found_across_line_ends_too() -> None:
     tested = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     forbidden = recipe.overlap_hashes([" ".join(tested)])
@@ -96,6 +111,8 @@ def test_held_out_lines_are_kept_apart_in_blocks() -> None:
         (lambda text: text.replace("licence", "license"), "license"),
         (lambda text: text.replace("[[component]]", "[[components]]"), "component"),
         (lambda text: text + "]", "not TOML"),
+        (lambda text: 'unit = "syllable"\n' + text, "unit cannot be 'syllable'"),
+        (lambda text: "order = 7\n" + text, "order cannot be 7"),
     ],
 )
 def test_senseless_recipe_is_refused_with_its_key(tmp_path: Path, change: object, message: str) -> None:

@@ -5,6 +5,7 @@ import resource
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from rich.table import Table
 
 from ..errors import OptionError
 from ..evaluate.tune import Point, TuneOptions
-from ..lm import arpa, binary, files, interpolate, prune, recipe
+from ..lm import arpa, binary, files, interpolate, layout, prune, recipe
 from ..lm.build import BuildOptions
 from ..lm.build import build as build_model
 from ..lm.model import LOG_10, LanguageModel
@@ -116,9 +117,9 @@ def perplexity(model: ModelArgument, text: TextArguments = None, *, normalise: N
 @app.command(no_args_is_help=True)
 def info(model: ModelArgument) -> None:
     """Print what a model file is: its kind, order, n-grams of each order, size."""
-    if binary.is_binary(model):
-        header = binary.read_header(model)
-        kind, sizes = f"KenLM binary, {binary.KINDS[header.kind]}", header.sizes
+    if layout.is_binary(model):
+        header = layout.read_header(model)
+        kind, sizes = f"KenLM binary, {layout.KINDS[header.kind]}", header.sizes
     else:
         kind, sizes = "ARPA", arpa.read_sizes(model)
     known = LanguageModel.load(model)
@@ -224,9 +225,14 @@ def build_recipe(
     *,
     data: Annotated[Path, typer.Option(metavar="DIR", help="Folder with text/ and the manifests.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where lm.bin and lm.json go.")],
+    unit: Annotated[str | None, typer.Option(help="word or char, in place of the recipe's.")] = None,
+    order: Annotated[int | None, typer.Option(help="Longest n-gram, in place of the recipe's.")] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="Size of the file, in place of the recipe's.", min=1)] = None,
 ) -> None:
     """Build a model from many sources: one model each, mixed, pruned to a size, with a card."""
-    recipe.build(recipe.load(file), data, output, _say)
+    steps = recipe.load(file)
+    steps = replace(steps, unit=unit or steps.unit, order=order or steps.order, max_bytes=max_bytes or steps.max_bytes)
+    recipe.build(steps, data, output, _say)
 
 
 @app.command(no_args_is_help=True)

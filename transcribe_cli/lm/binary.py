@@ -16,43 +16,34 @@ All numbers are little-endian. Layout after KenLM's source (K. Heafield, "KenLM:
 queries", 2011), format version 5.
 """
 
-import mmap
-import os
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputNotFound, LanguageModelError, OutputError
+from ..errors import LanguageModelError
+from ..outputs import atomically
+from . import layout
+from .layout import (
+    COMPRESSED,
+    FIXED,
+    MAGIC,
+    PLAIN,
+    POINTER_BITS,
+    POINTER_VERSION,
+    QUANTISED,
+    QUANTISER_VERSION,
+    TEST_VALUES,
+    TRIE_VERSION,
+    UNIGRAM,
+    Places,
+    inline_bits,
+)
 from .ngrams import BOS, EOS, SPECIALS, UNK, NGramModel, Rows, Table, _keys, close, suffix_rows
 
-MAGIC = b"mmap lm http://kheafield.com/code format version 5\n\0\0"
-TEST_VALUES = struct.pack("<fffIIIQ", 0.0, 1.0, -0.5, 1, 0xFFFFFFFF, 0, 1)
-FIXED = struct.Struct("<BxxxfiBxxxI")  # order, probing multiplier, kind, has strings, trie version
-PLAIN, QUANTISED, COMPRESSED = 2, 1, 2  # a trie's kind is PLAIN + QUANTISED? + COMPRESSED?
-KINDS = {0: "hash table", 1: "hash table with rest costs", 2: "trie", 3: "quantised trie", 4: "compressed trie",
-         5: "quantised compressed trie"}  # fmt: skip
-TRIE_VERSION, QUANTISER_VERSION, POINTER_VERSION = 1, 2, 0
-POINTER_BITS = 22  # at most so many bits of a pointer are stored beside the records
 NO_EXTENSION = np.float32(-0.0)  # the back-off of an n-gram that no longer one begins with
-UNIGRAM = np.dtype([("prob", "<f4"), ("backoff", "<f4"), ("next", "<u8")])
 PACK_BLOCK = 1 << 16  # records packed at once; a multiple of 8, so that blocks end on whole bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a KenLM binary file says about itself."""
-
-    kind: int
-    sizes: tuple[int, ...]
-    has_strings: bool
-    n_bytes: int  # length of the header
-
-    @property
-    def order(self) -> int:
-        return len(self.sizes)
 
 
 def write(model: NGramModel, path: Path, bits: int = 8, compressed: bool = True) -> None:
@@ -65,15 +56,9 @@ def write(model: NGramModel, path: Path, bits: int = 8, compressed: bool = True)
     """
     if bits and not 2 <= bits <= 25:
         raise LanguageModelError(f"a trie cannot be quantised to {bits} bits: choose 2 to 25, or 0 to keep all")
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            for piece in _lay_out(close(_at_least_bigrams(model)), bits, compressed):
-                file.write(piece)
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    with atomically(path) as file:
+        for piece in _lay_out(close(_at_least_bigrams(model)), bits, compressed):
+            file.write(piece)
 
 
 def _at_least_bigrams(model: NGramModel) -> NGramModel:
@@ -211,14 +196,6 @@ def _pointers(pointers: Rows, n_records: int, n_next: int, compressed: bool, off
     return head + steps.tobytes() + bytes(7 - padding), low_bits
 
 
-def inline_bits(n_records: int, n_next: int, limit: int = POINTER_BITS) -> int:
-    """Low bits of a pointer kept in the records, so that records and array of high bits together are smallest."""
-    needed = n_next.bit_length()
-    chops = range(min(needed, limit) + 1)
-    best = min(chops, key=lambda chop: (n_next >> (needed - chop)) * 64 - (n_records + 1) * chop)
-    return needed - best
-
-
 def _pack(fields: list[tuple[NDArray[np.uint64], int]], n_records: int) -> bytes:
     """Bit-packs columns, low bits first, into records without gaps; what a column lacks at its end is zero."""
     total = sum(bits for _, bits in fields)
@@ -236,121 +213,16 @@ def _pack(fields: list[tuple[NDArray[np.uint64], int]], n_records: int) -> bytes
     return b"".join(packed) + bytes(8)  # so that reading 8 bytes at any record stays inside
 
 
-def is_binary(path: Path) -> bool:
-    """Whether a file begins as KenLM's binary files do."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(MAGIC) - 6) == MAGIC[:-6]
-    except FileNotFoundError as error:
-        raise InputNotFound(f"{path}: no such file") from error
-    except OSError as error:
-        raise LanguageModelError(f"{path}: cannot be read ({error.strerror or error})") from error
-
-
-def read_header(path: Path) -> Header:
-    """Reads a binary file's header. Raises LanguageModelError where it is cut off or of another version."""
-    if not is_binary(path):
-        raise LanguageModelError(f"{path}: not a KenLM binary file")
-    with path.open("rb") as file:
-        data = file.read(512)
-    at = len(MAGIC) + -len(MAGIC) % 8
-    if data[: len(MAGIC)] != MAGIC or data[at : at + len(TEST_VALUES)] != TEST_VALUES:
-        raise LanguageModelError(f"{path}: a KenLM binary of another version: build it anew from its ARPA file")
-    at += len(TEST_VALUES)
-    try:
-        order, _, kind, has_strings, version = FIXED.unpack_from(data, at)
-        sizes = struct.unpack_from(f"<{order}Q", data, at + FIXED.size)
-    except struct.error as error:
-        raise LanguageModelError(f"{path}: cut off in its header") from error
-    if kind not in KINDS or not 2 <= order <= 20 or (kind >= PLAIN and version != TRIE_VERSION):
-        raise LanguageModelError(f"{path}: a KenLM binary of an unknown kind (kind {kind}, order {order})")
-    end = at + FIXED.size + 8 * order
-    return Header(kind, sizes, bool(has_strings), end + -end % 8)
-
-
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """Where the parts of a trie lie in its file, in bytes; low_bits is None for plain pointers."""
-
-    hashes: int
-    quantiser: int
-    bits: tuple[int, int]  # of probability and back-off codes; (0, 0) for floats
-    unigrams: int
-    records: tuple[int, ...]  # for orders from 2 on
-    steps: tuple[int, ...]  # array of pointers' high bits, for middle orders
-    low_bits: tuple[int, ...]
-    strings: int
-
-
-def _places(path: Path, header: Header, data: mmap.mmap) -> _Places:
-    order, sizes = header.order, header.sizes
-    quantised = bool((header.kind - PLAIN) & QUANTISED)
-    compressed = bool((header.kind - PLAIN) & COMPRESSED) and order > 2
-    quantiser = header.n_bytes + 8 + 8 * sizes[0]
-    bits = (0, 0)
-    unigrams = quantiser
-    if quantised:
-        if len(data) < quantiser + 8 or data[quantiser] != QUANTISER_VERSION:
-            raise LanguageModelError(f"{path}: damaged, or quantised by another version of KenLM")
-        bits = (data[quantiser + 1], data[quantiser + 2])
-        if not all(1 <= b <= 25 for b in bits):
-            raise LanguageModelError(f"{path}: damaged (codes of {bits[0]} and {bits[1]} bits)")
-        unigrams += 8 + 4 * ((order - 2) * ((1 << bits[0]) + (1 << bits[1])) + (1 << bits[0]))
-    at = unigrams + 16 * (sizes[0] + 2)
-    records, steps, low_bits = [], [], []
-    word_bits = sizes[0].bit_length()
-    for n in range(2, order + 1):
-        value_bits = (sum(bits) if n < order else bits[0]) if quantised else (63 if n < order else 31)
-        low = 0
-        if at + 2 > len(data):
-            raise LanguageModelError(f"{path}: cut off: {len(data)} bytes, its header promises more than {at}")
-        if n < order:
-            low = inline_bits(sizes[n - 1], sizes[n], data[at + 1]) if compressed else sizes[n].bit_length()
-            if compressed:
-                steps.append(at + -at % 8 + 8)
-                at += 8 * (1 + (sizes[n] >> low) + 1) + 7
-            low_bits.append(low)
-        records.append(at)
-        at += ((1 + sizes[n - 1]) * (word_bits + value_bits + low) + 7) // 8 + 8
-        if at > len(data):
-            raise LanguageModelError(f"{path}: cut off: {len(data)} bytes, its header promises more than {at}")
-    return _Places(header.n_bytes + 8, quantiser, bits, unigrams, tuple(records), tuple(steps), tuple(low_bits), at)
-
-
-def _open(path: Path) -> tuple[Header, mmap.mmap]:
-    header = read_header(path)
-    with path.open("rb") as file:
-        return header, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-
-
-def read_words(path: Path) -> tuple[str, ...]:
-    """The vocabulary of a binary file, <unk>, <s> and </s> among it, in the order of its ids.
-
-    Raises LanguageModelError where the file does not hold its words as text or is damaged.
-    """
-    header, data = _open(path)
-    with data:
-        if not header.has_strings:
-            raise LanguageModelError(f"{path}: holds no words as text: build it with its vocabulary included")
-        # a hash table's length depends on KenLM's build, so there the words are looked for from the end
-        start = _places(path, header, data).strings if header.kind >= PLAIN else data.rfind(b"<unk>\0")
-        words = data[max(start, 0) :].split(b"\0")
-    if words[0] != b"<unk>" or len(words) != header.sizes[0] + 1:
-        raise LanguageModelError(f"{path}: cut off or damaged: {len(words) - 1} of {header.sizes[0]} words are there")
-    try:
-        return tuple(word.decode() for word in words[:-1])
-    except UnicodeDecodeError as error:
-        raise LanguageModelError(f"{path}: damaged: its words are not UTF-8") from error
-
-
 def read(path: Path) -> NGramModel:
     """Takes a trie apart into a model. Raises LanguageModelError for hash tables and damage."""
-    words = read_words(path)
-    header, data = _open(path)
+    words = layout.vocabulary(path)
+    if not words:
+        raise LanguageModelError(f"{path}: holds no words as text: build it with its vocabulary included")
+    header, data = layout.open_mapped(path)
     if header.kind < PLAIN:
         raise LanguageModelError(f"{path}: a KenLM hash table cannot be taken apart: give its ARPA file instead")
     with data:
-        places = _places(path, header, data)
+        places = layout.places(path, header, data)
         buffer = np.frombuffer(data[:], dtype=np.uint8)
     order, sizes = header.order, header.sizes
     size = sizes[0]
@@ -406,7 +278,7 @@ def _positive_zero(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return values + np.float32(0.0)
 
 
-def _centres(buffer: NDArray[np.uint8], places: _Places, order: int) -> list[tuple[NDArray[np.float32], ...]]:
+def _centres(buffer: NDArray[np.uint8], places: Places, order: int) -> list[tuple[NDArray[np.float32], ...]]:
     """For each order from 2 on: what codes stand for (probabilities, back-offs); empty without quantising."""
     prob_bits, backoff_bits = places.bits
     if not prob_bits:

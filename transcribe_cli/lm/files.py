@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 
 from ..errors import InputError, InputNotFound
 from . import arpa, binary
+from .layout import is_binary
 from .ngrams import NGramModel
 from .text import normalise_lines
 
@@ -19,7 +20,7 @@ BINARY_ENDINGS = (".bin", ".binary", ".klm", ".trie")
 
 def load(path: Path) -> NGramModel:
     """Reads an ARPA file or a KenLM trie. Raises InputNotFound, LanguageModelError."""
-    return binary.read(path) if binary.is_binary(path) else arpa.read(path)
+    return binary.read(path) if is_binary(path) else arpa.read(path)
 
 
 def save(model: NGramModel, path: Path, as_binary: bool = False, bits: int = 8) -> None:

@@ -4,14 +4,11 @@ What comes in is a path, what goes out a `LanguageModel`. Files are looked throu
 trusts what a binary's header says and cannot name the words of one. Probabilities stay in log10 inside KenLM; whoever
 asks it for a score converts it with `LOG_10`.
 
-A binary's words lie at its very end, in the order of their ids, each closed by a zero byte, `<unk>` first.
-Source: KenLM's file layout, format version 5 (Heafield 2011); see `binary.py`.
+Source: KenLM's file layout, format version 5 (Heafield 2011); see `layout.py`.
 """
 
 import gzip
 import math
-import mmap
-import struct
 import tempfile
 import zlib
 from bisect import bisect_left
@@ -20,20 +17,16 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import kenlm
-import numpy as np
 
 from ..alphabet import Alphabet
 from ..errors import LanguageModelError
-from . import binary
+from . import layout
 
 LOG_10 = math.log(10.0)  # log10 × LOG_10 = natural log
 SPECIAL = frozenset({"<s>", "</s>", "<unk>"})
 # a character model is a model whose words are single characters, and one of these for the space between words
 SPACES = ("▁", "<space>", "|")
 
-_MULTIPLIER_AT = 92  # of hash tables' room, in a binary's header
-_REST_COSTS = 1
-_MAX_ORDER = 6  # KenLM as its wheels are compiled
 _LONGEST_LINE = 1 << 20  # bytes; a longer "line" means that the file is no ARPA
 
 
@@ -77,7 +70,7 @@ class LanguageModel:
         if not head:
             raise LanguageModelError(f"{path}: the language model is empty")
         if head.startswith(b"mmap lm "):
-            words = _words_of_binary(path)
+            words = layout.vocabulary(path)
             return cls(path, _open(path, path), words)
         return _load_arpa(path, compressed=head[:2] == b"\x1f\x8b")
 
@@ -166,66 +159,6 @@ def _tail(reason: str) -> str:
     """What KenLM says is wrong, without the source line it says it from."""
     line = " ".join(reason.split())
     return line.split("' threw ")[-1].split(" because ")[-1][:200]
-
-
-def _words_of_binary(path: Path) -> list[str]:
-    """Checks a KenLM binary's header and length and reads its words, [] where it was written without them."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        header = binary.read_header(path)
-        _check_header(header, data, path)
-        # KenLM believes the counts: where they do not add up to this very file, it would read beyond its end
-        if header.kind >= binary.PLAIN:
-            end = binary._places(path, header, data).strings
-        else:
-            end = _end_of_hash_tables(header, data)
-        if end > len(data):
-            raise LanguageModelError(f"{path}: truncated: {len(data)} bytes where its header promises {end} and words")
-        # the vocabulary says again how many words there are, without <unk> or, in a hash table, with it
-        n_known = struct.unpack_from("<Q", data, header.n_bytes)[0] + 1
-        if header.kind < binary.PLAIN:
-            n_known = struct.unpack_from("<I", data, header.n_bytes + 4)[0]
-        if n_known != header.sizes[0]:
-            raise LanguageModelError(
-                f"{path}: the binary language model is damaged: {n_known} words, not {header.sizes[0]}"
-            )
-        stored = data[end:]
-    if not header.has_strings:
-        if stored:
-            raise LanguageModelError(
-                f"{path}: the binary language model's header is damaged: it does not fill the file"
-            )
-        return []
-    if not (stored.startswith(b"<unk>\0") and stored.endswith(b"\0") and stored.count(b"\0") == header.sizes[0]):
-        raise LanguageModelError(f"{path}: truncated or damaged: its {header.sizes[0]} words are not at its end")
-    try:
-        return stored[:-1].decode("utf-8").split("\0")
-    except UnicodeDecodeError as error:
-        raise LanguageModelError(f"{path}: the binary language model's words are not UTF-8") from error
-
-
-def _check_header(header: binary.Header, data: mmap.mmap, path: Path) -> None:
-    (multiplier,) = struct.unpack_from("<f", data, _MULTIPLIER_AT)
-    if header.order > _MAX_ORDER or header.kind == _REST_COSTS:
-        raise LanguageModelError(
-            f"{path}: order {header.order}, {binary.KINDS[header.kind]}: only tries and hash tables of order 2 to "
-            f"{_MAX_ORDER} can be read"
-        )
-    # in every layout an n-gram takes more than a bit: a wilder count is damage
-    if not 1.0 < multiplier < 1000.0 or header.sizes[0] < 3 or max(header.sizes) > 8 * len(data):
-        raise LanguageModelError(f"{path}: truncated, or its header is damaged (n-grams {header.sizes})")
-
-
-def _end_of_hash_tables(header: binary.Header, data: mmap.mmap) -> int:
-    """Where the words begin in a hash-table model: behind four kinds of tables with room to spare."""
-    (multiplier,) = struct.unpack_from("<f", data, _MULTIPLIER_AT)
-
-    def table(n: int, entry: int) -> int:
-        return max(n + 1, int(np.float32(multiplier) * np.float32(n))) * entry
-
-    words, *longer = header.sizes
-    vocabulary, unigrams = 8 + table(words, 12), 8 * (words + 1)
-    middle = sum(table(n, 16) for n in longer[:-1])
-    return header.n_bytes + vocabulary + unigrams + middle + table(longer[-1], 12)
 
 
 def _load_arpa(path: Path, compressed: bool) -> LanguageModel:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..errors import InputNotFound, OptionError
 from . import binary, counts, prune, smoothing
 from .arpa import open_text
+from .files import characters
 from .interpolate import expectation_maximisation, mix
 from .ngrams import BOS, UNK, NGramModel, encode, score
 from .text import normalise
@@ -66,6 +67,7 @@ class Recipe:
     name: str
     components: tuple[Component, ...]
     tune: tuple[TuneSet, ...]
+    unit: str = "word"
     order: int = 3
     prune: tuple[int, ...] = (0, 0, 1)
     min_count: int = 3
@@ -73,6 +75,16 @@ class Recipe:
     bits: int = 8
     exclude: tuple[str, ...] = ()
     held_out: int = 100
+
+    def __post_init__(self) -> None:
+        if self.unit not in ("word", "char"):
+            raise OptionError(f"unit cannot be {self.unit!r}: take word or char")
+        if not 1 <= self.order <= 6:
+            raise OptionError(f"order cannot be {self.order}: take 1 to 6")
+
+    def units(self, lines: Iterable[str]) -> Iterable[str]:
+        """Sentences as the model counts them."""
+        return map(characters, lines) if self.unit == "char" else lines
 
 
 def load(path: Path) -> Recipe:
@@ -137,15 +149,17 @@ def describe(
     n_bytes: int,
 ) -> dict[str, Any]:
     """The model's card: what it is made of, under which licences, how, and how well it predicts held-out text."""
+    kinds = "characters" if recipe.unit == "char" else "words"
     return {
         "name": recipe.name,
+        "unit": recipe.unit,
         "order": model.order,
         "ngrams": list(model.sizes),
         "bytes": n_bytes,
         "estimation": "interpolated modified Kneser-Ney, one model a component, mixed linearly",
         "pruning": f"count thresholds {list(recipe.prune)} a component, then by relative entropy to the file's size",
         "quantisation_bits": recipe.bits,
-        "vocabulary": f"{vocabulary} words seen {recipe.min_count} times or more",
+        "vocabulary": f"{vocabulary} {kinds} seen {recipe.min_count} times or more",
         "weights": {c.name: round(float(w), 4) for c, w in zip(recipe.components, weights, strict=True)},
         "corpora": [
             {"component": component.name, "words": _count_words(texts[source.file].train), **_fields(source)}
@@ -153,7 +167,7 @@ def describe(
             for source in component.sources
         ],
         "overlap": {"compared_with": list(recipe.exclude), "words_in_a_row": OVERLAP_WORDS, "lines_dropped": dropped},
-        "held_out": report(model, texts),
+        "held_out": report(model, texts, recipe),
     }
 
 
@@ -249,14 +263,14 @@ def mixture_of(
     """The unpruned mixture, its contexts' frequencies in the weighted text, the weights, the number of words."""
     total: Counter[str] = Counter()
     for text in texts.values():
-        for line in text.train:
+        for line in recipe.units(text.train):
             total.update(line.split())
     vocabulary = {word for word, n in total.items() if n >= recipe.min_count}
     say(f"vocabulary: {len(vocabulary)} of {len(total)} words")
     models, shares = [], []
     for component in recipe.components:
         lines = (line for source in component.sources for line in texts[source.file].train)
-        counted = counts.count(lines, recipe.order)
+        counted = counts.count(recipe.units(lines), recipe.order)
         wanted = np.array([word in vocabulary for word in counted.words])
         estimate = smoothing.estimate(counted, recipe.prune, wanted)
         models.append(estimate.model)
@@ -279,6 +293,7 @@ def tune_weights(
     for part in recipe.tune:
         lines = list(transcripts(data / part.manifest, part.source)) if part.manifest else []
         lines += [line for name in part.held_out for line in texts[name].tune]
+        lines = list(recipe.units(lines))
         scores, known = [], np.zeros(0, dtype=bool)
         for model in models:
             tokens = encode(lines, model.words)
@@ -319,9 +334,12 @@ def fit(
     return fitting[1], fitting[0]
 
 
-def report(model: NGramModel, texts: dict[str, Texts]) -> dict[str, dict[str, float]]:
-    """Perplexity (unknown words left out) and share of unknown words on every source's held-out lines."""
-    return {name: measure(model, text.report) for name, text in texts.items() if text.report}
+def report(model: NGramModel, texts: dict[str, Texts], recipe: Recipe) -> dict[str, dict[str, float]]:
+    """Perplexity (unknown words left out) and share of unknown words on every source's held-out lines.
+
+    "Words" are characters where the model is of those.
+    """
+    return {name: measure(model, list(recipe.units(text.report))) for name, text in texts.items() if text.report}
 
 
 def measure(model: NGramModel, sentences: Sequence[str]) -> dict[str, float]:
