@@ -5,12 +5,18 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word as it was said; `confidence` in 0…1; times count from the start of the recording."""
+    """One word as it was said; `confidence` in 0…1; times count from the start of the recording.
+
+    characters: its characters with times of their own, where they were asked for. supported: False for a word of a
+    given text that the audio does not hold.
+    """
 
     text: str
     start_seconds: float
     end_seconds: float
     confidence: float
+    characters: tuple["Word", ...] = ()
+    supported: bool = True
 
 
 @dataclass(frozen=True, slots=True)

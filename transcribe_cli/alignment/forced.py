@@ -14,14 +14,14 @@ back is decided for good, so that an hour and a day take the same memory. Words 
 audio contradicts, come marked as not supported; letters heard in the gaps come as `ExtraSpeech`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from ..alphabet import Alphabet
 from ..errors import CTCError
-from .band import PIECE, BandSearch, Floats
-from .target import ForcedOptions, TextWord, lay_out, spell
+from .band import PIECE, BandSearch, Decided, Floats
+from .target import ForcedOptions, Places, TextWord, lay_out, spell
 from .teller import AlignedWord, ExtraSpeech, Teller
 
 __all__ = ["AlignedWord", "ExtraSpeech", "ForcedOptions", "TextWord", "align_text", "spell"]
@@ -34,11 +34,13 @@ def align_text(
     frame_seconds: float,
     options: ForcedOptions | None = None,
     temperature: float = 1.0,
+    listener: Callable[[Places, Floats], None] | None = None,
 ) -> Iterator[AlignedWord | ExtraSpeech]:
     """Every word of the text once and in order, with the extra speech between them, as soon as they are decided.
 
     emissions: blocks of (log_probs (t, V) natural, seconds at which the first row begins), in order of time; what lies
-    between two blocks is taken as silence. temperature: the card's `confidence_temperature`.
+    between two blocks is taken as silence. temperature: the card's `confidence_temperature`. listener: called with each
+    piece that is decided, the places (t,) in the target's columns, −1 in gaps and blanks, and its log_probs (t, V).
 
     Raises:
         CTCError: emissions of another alphabet, a spelling outside the alphabet, or units that span words.
@@ -53,8 +55,15 @@ def align_text(
         for begin in range(0, len(log_probs), PIECE):
             piece = log_probs[begin : begin + PIECE]
             times = start_seconds + frame_seconds * np.arange(begin, begin + len(piece), dtype=np.float64)
-            for decided in search.push(piece, times):
-                yield from teller.push(*decided)
-    for decided in search.flush():
-        yield from teller.push(*decided)
+            yield from _tell(search.push(piece, times), teller, listener)
+    yield from _tell(search.flush(), teller, listener)
     yield from teller.flush()
+
+
+def _tell(
+    decided: Iterable[Decided], teller: Teller, listener: Callable[[Places, Floats], None] | None
+) -> Iterator[AlignedWord | ExtraSpeech]:
+    for labels, log_probs, times in decided:
+        if listener is not None:
+            listener(labels, log_probs)
+        yield from teller.push(labels, log_probs, times)

@@ -61,6 +61,7 @@ class Teller:
         self._frame, self._temperature = frame_seconds, temperature
         self._labels = np.zeros(0, dtype=np.intp)
         self._said = np.zeros(0)  # log-probability of the path's column
+        self._between = np.zeros(0)  # the same between words, where the boundary is as good as the blank
         self._heard = np.zeros(0, dtype=np.intp)  # best column
         self._times = np.zeros(0)
         self._last_label = -1  # highest label seen
@@ -82,7 +83,11 @@ class Teller:
         self._last_label = int(reached[-1])
         columns = np.append(self._target.columns, self._alphabet.blank)[labels]
         self._labels = np.concatenate((self._labels, labels))
-        self._said = np.concatenate((self._said, log_probs[np.arange(len(labels)), columns]))
+        said = log_probs[np.arange(len(labels)), columns]
+        self._said = np.concatenate((self._said, said))
+        if self._alphabet.boundary_id is not None:
+            said = np.where(labels < 0, np.maximum(said, log_probs[:, self._alphabet.boundary_id]), said)
+        self._between = np.concatenate((self._between, said))
         self._heard = np.concatenate((self._heard, log_probs.argmax(axis=1)))
         self._times = np.concatenate((self._times, times))
         yield from self._tell(final=False)
@@ -109,6 +114,8 @@ class Teller:
         edges = np.concatenate(([0], end)), np.concatenate((begin, [n_frames]))
         stretches = [self._stretches(int(a), int(b)) for a, b in zip(*edges, strict=True)]
         said = self._said.copy()
+        for a, b in zip(*edges, strict=True):
+            said[a:b] = self._between[a:b]
         for a, b in (piece for gap in stretches for piece in gap):
             said[a:b] = np.maximum(said[a:b], 0.0)  # not the fault of the words beside it
         if n_told:
@@ -139,7 +146,7 @@ class Teller:
         elif n_told == len(word) and (n_frames - cut) * self._frame > _HELD_SECONDS:
             yield from (self._extra(a, b) for a, b in stretches[-1])
             cut = n_frames
-        self._labels, self._said = self._labels[cut:], self._said[cut:]
+        self._labels, self._said, self._between = self._labels[cut:], self._said[cut:], self._between[cut:]
         self._heard, self._times = self._heard[cut:], self._times[cut:]
 
     def _tell_gap(

@@ -15,6 +15,8 @@ from ..errors import TranscribeError
 COMMANDS = {  # name → one line of help; the module of the same name (dashes as underscores) has `app: typer.Typer`
     "transcribe": "Transcribe recordings (what `transcribe FILES…` does).",
     "evaluate": "Measure error rates of a model, or of any transcripts.",
+    "align": "Time a known text, score it, re-time subtitles.",
+    "status": "Show how far the batches of an output folder are.",
     "convert": "Render a JSON transcript in other formats.",
     "lm": "Build, mix, prune and tune language models.",
     "adapt": "Teach a model your words from plain text.",

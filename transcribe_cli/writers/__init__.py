@@ -28,14 +28,15 @@ class Format:
     description: str
     whole: Render | None = None
     lines: Stream | None = None
+    cues: bool = False  # made of subtitles, so that SubtitleOptions decide its form
 
 
 FORMATS: dict[str, Format] = {
     format.name: format
     for format in (
         Format("txt", "txt", "plain text, a line a segment", lines=text.lines),
-        Format("srt", "srt", "SubRip subtitles", subtitles.srt),
-        Format("vtt", "vtt", "WebVTT subtitles", subtitles.vtt),
+        Format("srt", "srt", "SubRip subtitles", subtitles.srt, cues=True),
+        Format("vtt", "vtt", "WebVTT subtitles", subtitles.vtt, cues=True),
         Format("json", "json", "everything: segments, words, times, confidences, models, options", json.render),
         Format("jsonl", "jsonl", "one JSON line a recording, as manifests have them", json.render_line),
         Format("tsv", "tsv", "start, end (milliseconds) and text, tab-separated, a line a segment", lines=tables.tsv),
@@ -43,8 +44,8 @@ FORMATS: dict[str, Format] = {
         Format("ctm", "ctm", "NIST's time-marked words", sclite.ctm),
         Format("stm", "stm", "NIST's segments, what sclite takes as a reference", sclite.stm),
         Format("textgrid", "TextGrid", "Praat's tiers of words and segments", textgrid.render),
-        Format("lrc", "lrc", "lyrics as music players show them", subtitles.lrc),
-        Format("ass", "ass", "Advanced SubStation Alpha subtitles", subtitles.ass),
+        Format("lrc", "lrc", "lyrics as music players show them", subtitles.lrc, cues=True),
+        Format("ass", "ass", "Advanced SubStation Alpha subtitles", subtitles.ass, cues=True),
         Format("audacity", "audacity.txt", "a label track for Audacity, a line a segment", lines=tables.audacity),
     )
 }

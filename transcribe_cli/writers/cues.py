@@ -79,7 +79,8 @@ def cues(transcript: Transcript, options: SubtitleOptions) -> list[Cue]:
 
     Where two channels speak at once, a cue ends when the other channel's begins.
     """
-    total = max(transcript.duration_seconds, 0.0)
+    # a recording that was read from its middle on ends later than it is long
+    total = max([transcript.duration_seconds, *(segment.end_seconds for segment in transcript.segments)])
     found: list[Cue] = []
     for channel in dict.fromkeys(segment.channel for segment in transcript.segments):
         words: list[Word] = []

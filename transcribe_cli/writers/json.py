@@ -105,7 +105,16 @@ def _share(probability: float) -> float:
 
 def _word(word: Word) -> dict[str, Any]:
     times = {"start": _time(word.start_seconds), "end": _time(word.end_seconds)}
-    return {"word": word.text} | times | {"probability": _share(word.confidence)}
+    entry: dict[str, Any] = {"word": word.text} | times | {"probability": _share(word.confidence)}
+    if not word.supported:
+        entry["supported"] = False
+    if word.characters:
+        entry["characters"] = [
+            {"character": one.text, "start": _time(one.start_seconds), "end": _time(one.end_seconds)}
+            | {"probability": _share(one.confidence)}
+            for one in word.characters
+        ]
+    return entry
 
 
 def _channel(segment: Segment) -> dict[str, Any]:
@@ -142,10 +151,7 @@ def _read_segment(entry: dict[str, Any]) -> Segment:
     if channel is not None and (isinstance(channel, bool) or not isinstance(channel, int) or channel < 0):
         raise ValueError(f"channel {channel!r} is not a whole number")
     if entry.get("words"):
-        words = tuple(
-            Word(str(w["word"]).strip(), _number(w["start"]), _number(w["end"]), _number(w.get("probability", 1.0)))
-            for w in entry["words"]
-        )
+        words = tuple(_read_word(word) for word in entry["words"])
     else:
         words = spread(str(entry.get("text", "")), start, end)
     alternatives = tuple(
@@ -153,6 +159,17 @@ def _read_segment(entry: dict[str, Any]) -> Segment:
         for a in entry.get("alternatives", ())
     )
     return Segment(start, end, words, channel, alternatives)
+
+
+def _read_word(entry: dict[str, Any], name: str = "word") -> Word:
+    return Word(
+        str(entry[name]).strip(),
+        _number(entry["start"]),
+        _number(entry["end"]),
+        _number(entry.get("probability", 1.0)),
+        tuple(_read_word(one, "character") for one in entry.get("characters", ())),
+        entry.get("supported", True) is not False,
+    )
 
 
 def _score(value: object) -> float:

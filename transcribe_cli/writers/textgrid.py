@@ -14,7 +14,7 @@ SHORTEST = 0.001  # seconds; less would print as no time at all
 
 
 def render(transcript: Transcript, options: SubtitleOptions, name: str) -> str:
-    """Tiers "segments" and "words"; with channels "segments 0", "words 0", "segments 1", …"""
+    """Tiers "segments" and "words", "characters" where there are any; with channels "segments 0", "words 0", …"""
     ends = [segment.end_seconds for segment in transcript.segments] + [word.end_seconds for word in transcript.words]
     total = round(max([transcript.duration_seconds, *ends, 0.001]), 6)
     channels = sorted({s.channel for s in transcript.segments}, key=lambda channel: -1 if channel is None else channel)
@@ -25,6 +25,9 @@ def render(transcript: Transcript, options: SubtitleOptions, name: str) -> str:
         spans = [(s.start_seconds, s.end_seconds, s.text) for s in own]
         words = [(w.start_seconds, w.end_seconds, w.text) for s in own for w in s.words]
         tiers += [(f"segments{suffix}", tile(spans, total)), (f"words{suffix}", tile(words, total))]
+        letters = [(c.start_seconds, c.end_seconds, c.text) for s in own for w in s.words for c in w.characters]
+        if letters:
+            tiers.append((f"characters{suffix}", tile(letters, total)))
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {total:.6f}"]
     lines += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
     for i, (tier, intervals) in enumerate(tiers, 1):

@@ -1,0 +1,180 @@
+"""A text as it is written and as it is said: "Zoë – in 1984," → zoe · in · nineteen eighty four.
+
+What is aligned is what is said; what is shown is what was written. So every word of the text, with the punctuation
+that belongs to it, owns any number of spoken words, and after alignment they become one again.
+
+English numbers, money, dates, abbreviations, initials and Roman numerals are read aloud by `lm.text` in the company of
+the words beside them ("$3 million" → three million dollars). Where a word cannot be read with the alphabet's letters,
+its place in the sound is what was heard between its neighbours (see `alignment.forced`).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ..alphabet import Alphabet
+from ..lm.text import ABBREVIATIONS, normalise
+from ..transcript import Word
+from .target import TextWord, spell
+from .teller import AlignedWord, ExtraSpeech
+
+_CONTEXT = 2  # words on each side that may decide how a number is read
+_LONGEST = 3  # words that are read as one: "$3 million", "3 p. m."
+_SIGNS = ("&", "%")  # stand alone and are said
+_APART = re.compile(r"[-‐‑‒–—―/\\_+…|]+|(?<=\w)[.,;:!?]+(?=\w)")  # signs that part words without a space
+# what English reads otherwise than it is spelled
+_SPECIAL = re.compile(r"[\d$£€%&#]|^[IVXLC]+\W*$|^\W*(?:[A-Za-z]\.){2,}|^\W*[Nn]os?\.$")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """shown: the text's words as written, signs that stand alone joined to a neighbour; lines: (n,) line of each, from
+    0; words: what is said, in order; owner: (W,) which shown word each of `words` belongs to."""
+
+    shown: tuple[str, ...]
+    lines: tuple[int, ...]
+    words: tuple[TextWord, ...]
+    owner: tuple[int, ...]
+
+    @property
+    def n_letters(self) -> int:
+        """Letters to be said."""
+        return sum(len(word.spelled) for word in self.words)
+
+    @property
+    def unspelled(self) -> tuple[str, ...]:
+        """Shown words that hold letters or digits and cannot be spelled."""
+        lost = dict.fromkeys(i for i, word in zip(self.owner, self.words, strict=True) if not word.spelled)
+        return tuple(self.shown[i] for i in lost)
+
+
+def read_aloud(lines: Iterable[str], alphabet: Alphabet, language: str = "en") -> Script:
+    """Lines of running text → their script. language: the card's; numbers are only read aloud in English."""
+    expand = language.lower().startswith("en") and not alphabet.spells("7")
+    shown: list[str] = []
+    at: list[int] = []
+    for number, line in enumerate(lines):
+        waiting = ""  # signs before the first word of a line
+        first = len(shown)
+        for token in line.split():
+            if any(c.isalnum() for c in token) or (expand and token in _SIGNS):
+                shown.append(f"{waiting}{token}")
+                at.append(number)
+                waiting = ""
+            elif len(shown) > first:
+                shown[-1] += f" {token}"
+            else:
+                waiting += f"{token} "
+    words: list[TextWord] = []
+    owner: list[int] = []
+    i = 0
+    while i < len(shown):
+        stop, said = i + 1, None
+        if expand and _special(shown[i]):
+            stop, said = _in_context(shown, i)
+        parts = [_plain(shown[k], alphabet) for k in range(i, stop)] if said is None else _shared(said, stop - i)
+        for k, part in enumerate(parts):
+            # a part that cannot be spelled makes its word wait for whatever is heard at its place
+            spelled = [word.spelled for piece in part for word in spell(piece, alphabet)]
+            for one in spelled if all(spelled) else [""]:
+                words.append(TextWord(shown[i + k], one))
+                owner.append(i + k)
+            if not spelled:
+                words.append(TextWord(shown[i + k], ""))
+                owner.append(i + k)
+        i = stop
+    return Script(tuple(shown), tuple(at), tuple(words), tuple(owner))
+
+
+def as_written(told: Iterable[AlignedWord | ExtraSpeech], script: Script) -> Iterator[AlignedWord | ExtraSpeech]:
+    """What `align_text` says of `script.words` → the same of the words as written, each once and in order."""
+    parts: list[AlignedWord] = []
+    later: list[ExtraSpeech] = []
+    for one in told:
+        if isinstance(one, ExtraSpeech):
+            if parts:
+                later.append(one)  # within a word: told after it
+            else:
+                yield one
+            continue
+        parts.append(one)
+        mine = script.owner[one.index]
+        if one.index + 1 == len(script.owner) or script.owner[one.index + 1] != mine:
+            yield _joined(parts, script, mine)
+            yield from later
+            parts, later = [], []
+
+
+def characters(shown: str, units: Sequence[Word]) -> tuple[Word, ...]:
+    """Times of a shown word's characters out of the units that were aligned for it.
+
+    Signs go with the letter before them (the first with the one after). Where the units do not spell the word (a
+    number read aloud), the whole word is one.
+    """
+    if not units:
+        return ()
+    pieces: list[str] = []
+    for c in shown:
+        if c.isalnum() or not pieces or not any(x.isalnum() for x in pieces[-1]):
+            if pieces and not any(x.isalnum() for x in pieces[-1]):
+                pieces[-1] += c
+            else:
+                pieces.append(c)
+        else:
+            pieces[-1] += c
+    letters = [unit for unit in units if any(c.isalnum() for c in unit.text)]
+    if len(letters) != len(pieces):
+        sure = sum(unit.confidence for unit in units) / len(units)
+        return (Word(shown, units[0].start_seconds, units[-1].end_seconds, sure),)
+    return tuple(replace(unit, text=piece) for unit, piece in zip(letters, pieces, strict=True))
+
+
+def _special(token: str) -> bool:
+    if _SPECIAL.search(token):
+        return True
+    bare = token.strip("\"'“”‘’([,;:!?)]").rstrip(".").lower()
+    dotted = token.rstrip("\"'”’)],;:!?").endswith(".")
+    return bare in ("mr", "mrs", "dr") or (dotted and bare in ABBREVIATIONS)
+
+
+def _in_context(shown: Sequence[str], i: int) -> tuple[int, list[str] | None]:
+    """Where the words that are read together with word i end, and what they are read as; None: cannot be read."""
+    before = " ".join(shown[max(0, i - _CONTEXT) : i])
+    left = normalise(before)
+    for stop in range(i + 1, min(i + _LONGEST, len(shown)) + 1):
+        after = " ".join(shown[stop : stop + _CONTEXT])
+        right = normalise(after)
+        whole = normalise(" ".join([before, *shown[i:stop], after]))
+        if left is None or right is None or whole is None:
+            break
+        said, head, tail = whole.split(), left.split(), right.split()
+        end = len(said) - len(tail)
+        if said[: len(head)] == head and said[end:] == tail and end > len(head):
+            return stop, said[len(head) : end]
+    alone = normalise(shown[i])
+    return i + 1, alone.split() if alone else None
+
+
+def _shared(said: Sequence[str], n: int) -> list[list[str]]:
+    """Spoken words shared out among n written ones."""
+    return [list(said[k * len(said) // n : (k + 1) * len(said) // n]) for k in range(n)]
+
+
+def _plain(token: str, alphabet: Alphabet) -> list[str]:
+    """Parts of a token that are spelled each by itself; the whole where the alphabet knows it so."""
+    if alphabet.boundary is None and spell(token, alphabet)[0].spelled:
+        return [token]
+    return [part for part in _APART.split(token) if any(c.isalnum() for c in part)]
+
+
+def _joined(parts: Sequence[AlignedWord], script: Script, mine: int) -> AlignedWord:
+    """The spoken words of one written word as one: from the first that was said to the last."""
+    shown = script.shown[mine]
+    if len(parts) == 1:
+        return replace(parts[0], index=mine, word=replace(parts[0].word, text=shown))
+    letters = [max(len(script.words[part.index].spelled), 1) for part in parts]
+    said = [part for part in parts if part.supported] or parts
+    heard = sum(n for n, part in zip(letters, parts, strict=True) if part.supported)
+    sure = sum(n * part.word.confidence for n, part in zip(letters, parts, strict=True)) / sum(letters)
+    word = Word(shown, said[0].word.start_seconds, said[-1].word.end_seconds, sure)
+    return AlignedWord(word, mine, 2 * heard >= sum(letters), tuple(unit for part in said for unit in part.units))
