@@ -13,7 +13,9 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from transcribe_cli.bundle.card import parse  # noqa: E402
+from transcribe_cli.cli import run as run_command  # noqa: E402
 from transcribe_cli.errors import ModelError, OutputError, TrainingError  # noqa: E402
+from transcribe_cli.evaluate.edits import count_all, total  # noqa: E402
 from transcribe_cli.training import cache, checkpoint, export, loop, options, weights  # noqa: E402
 from transcribe_cli.training import encoder as encoders  # noqa: E402
 
@@ -350,3 +352,14 @@ def test_the_one_minute_recipe_ends_below_five_percent_and_is_read_back(tmp_path
     export.export([tmp_path / "run/average.pt"], tmp_path / "bundle", "1")
     line = export.measure_bundle(tmp_path / "bundle", tmp_path / "beeps/dev.jsonl")[0]
     assert float(line.split("CER")[1].split("%")[0]) <= 5.0
+
+    # and the command reads what was learned
+    dev = tmp_path / "beeps/dev.jsonl"
+    out = tmp_path / "out.jsonl"
+    assert (
+        run_command(["transcribe", str(dev), "-m", str(tmp_path / "bundle"), "-f", "jsonl", "-o", str(out), "-q"]) == 0
+    )
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(lines) == len(dev.read_text().splitlines())
+    errors = total(count_all([(list(line["text"]), list(line["pred_text"])) for line in lines])).errors
+    assert errors <= 0.05 * sum(len(line["text"]) for line in lines)

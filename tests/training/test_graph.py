@@ -1,0 +1,82 @@
+"""The graph that runs one window at a time: equal to PyTorch, whatever the network's shape, and read back whole."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+from transcribe_cli.errors import TrainingError  # noqa: E402
+from transcribe_cli.training import encoder as encoders  # noqa: E402
+from transcribe_cli.training import export, weights  # noqa: E402
+from transcribe_cli.training.graph import ConvAsMatrix  # noqa: E402
+from transcribe_cli.training.network import untrained  # noqa: E402
+from transcribe_cli.training.options import NetworkOptions  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+SHAPES = {
+    "whisper": {},
+    "one direction, three frames a step": {"bidirectional": False, "stack": 3, "rows": 3},
+    "gru": {"cell": "gru"},
+    "norm and mixture": {"norm": True, "mixture": True},
+    "convolutions": {"encoder": "conv", "conv_width": 12},
+}
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    monkeypatch.setitem(encoders.FACTS, "tiny", encoders.EncoderFacts(16, 2, 2, 0.02, "mel", 30.0, "none"))
+
+
+def network(**shape):
+    torch.manual_seed(5)
+    return untrained(NetworkOptions(**{"encoder": "tiny", "units": 10, **shape}), tokens=7).eval()
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_the_graph_says_what_pytorch_says(tmp_path, shape, ragged):
+    ours = network(**shape)
+    export.to_onnx(ours, tmp_path / "x.onnx", ragged)
+    assert export.compare(ours, tmp_path / "x.onnx").largest < 1e-5
+    inputs = [one.name for one in export.session(tmp_path / "x.onnx").get_inputs()]
+    assert inputs == (["mel", "lengths"] if ragged else ["mel"])
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize(("int8", "near"), [(False, 1e-6), (True, 0.02)])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_all_weights_are_read_back(tmp_path, shape, int8, near, ragged):
+    ours = network(**shape)
+    export.to_onnx(ours, tmp_path / "x.onnx", ragged)
+    if int8:
+        export.quantise(tmp_path / "x.onnx", tmp_path / "x.onnx")
+    found = weights.read(tmp_path / "x.onnx")
+    for name, value in ours.state_dict().items():
+        if name != "mixture":  # the graph holds its softmax
+            torch.testing.assert_close(found[name], value, atol=near * max(1.0, float(value.abs().max())), rtol=0)
+
+
+def test_a_batch_of_equal_windows_is_each_window_alone(tmp_path):
+    export.to_onnx(network(), tmp_path / "x.onnx")
+    graph = export.session(tmp_path / "x.onnx")
+    mel = np.random.default_rng(1).normal(0, 0.5, (3, 80, 131)).astype(np.float32)
+    together = graph.run(None, {"mel": mel})[0]
+    for one, rows in zip(mel, together, strict=True):
+        np.testing.assert_allclose(graph.run(None, {"mel": one[None]})[0][0], rows, atol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 9, 10])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_convolution_as_a_matrix_is_that_convolution(frames, stride):
+    conv = torch.nn.Conv1d(5, 4, 3, stride=stride, padding=1)
+    x = torch.randn(2, frames, 5)
+    with torch.inference_mode():
+        torch.testing.assert_close(ConvAsMatrix(conv)(x), conv(x.transpose(1, 2)).transpose(1, 2))
+
+
+def test_an_encoder_of_samples_is_refused(tmp_path):
+    ours = untrained(NetworkOptions(encoder="moonshine-tiny", units=8), tokens=5)
+    with pytest.raises(TrainingError, match="log-mel"):
+        export.to_onnx(ours, tmp_path / "x.onnx")

@@ -1,0 +1,53 @@
+"""The loss that is trained with, against the textbook algebra of the ctc room."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from transcribe_cli.ctc import forward_backward as ctc  # noqa: E402
+from transcribe_cli.training import loop, units  # noqa: E402
+from transcribe_cli.training.cache import Entry  # noqa: E402
+
+CHARACTERS = units.build("char", [])
+
+
+def entry(text):
+    return Entry(Path("x.npy"), 0, 0, text, 1.0, "", "", text, "clean")
+
+
+def batch(seed, texts, rows):
+    """Scores (batch, longest, tokens) whose padding is noise, and what the loop says of them."""
+    rng = np.random.default_rng(seed)
+    scores = torch.tensor(
+        rng.normal(0, 2, (len(texts), max(rows), len(CHARACTERS.alphabet))), dtype=torch.float64, requires_grad=True
+    )
+    log_probs = torch.log_softmax(scores, 2)
+    log_probs.retain_grad()
+    criterion = torch.nn.CTCLoss(blank=0, reduction="none", zero_infinity=True)
+    losses, letters = loop.ctc(criterion, log_probs, torch.tensor(rows), [entry(text) for text in texts], CHARACTERS)
+    return scores, log_probs, losses, letters
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_losses_and_gradients_of_a_ragged_batch_are_those_of_the_algebra(seed):
+    texts, rows = ["a", "hello there", "bookkeeper", "ill"], [9, 31, 40, 5]
+    scores, log_probs, losses, letters = batch(seed, texts, rows)
+    assert letters == sum(map(len, texts))
+    losses.sum().backward()
+    for i, (text, n) in enumerate(zip(texts, rows, strict=True)):
+        single = log_probs[i, :n].detach().numpy()
+        labels = CHARACTERS.encode(text)
+        assert float(losses[i].detach()) == pytest.approx(ctc.loss(single, labels), abs=1e-5)
+        expected = ctc.gradient(single, labels)
+        np.testing.assert_allclose(scores.grad[i, :n].numpy(), expected, atol=1e-5)
+        assert not scores.grad[i, n:].any()
+
+
+def test_a_target_without_room_costs_nothing_and_is_known_by_it():
+    _, log_probs, losses, _ = batch(1, ["aaa", "abc"], [4, 4])
+    assert losses.tolist()[0] == 0  # three like letters need two blanks between them: five rows
+    assert ctc.loss(log_probs[0].detach().numpy(), CHARACTERS.encode("aaa")) == np.inf
+    assert losses.tolist()[1] > 0
