@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "docs"))
 import blocks  # noqa: E402
 
+from transcribe_cli.cli.batch_options import BatchOptions  # noqa: E402
 from transcribe_cli.cli.output_options import OutputOptions  # noqa: E402
 from transcribe_cli.pipeline import Options  # noqa: E402
 from transcribe_cli.writers import FORMATS, SubtitleOptions  # noqa: E402
@@ -37,7 +38,7 @@ def test_readme_names_every_format():
 
 def test_readme_names_every_option_of_transcribing():
     rooms = [field.default.__class__ for field in dataclasses.fields(Options)]
-    for room in [*rooms, OutputOptions, SubtitleOptions]:
+    for room in [*rooms, BatchOptions, OutputOptions, SubtitleOptions]:
         for field in dataclasses.fields(room):
             if field.metadata:
                 assert f"--{field.name.replace('_', '-')}" in README, f"README does not name --{field.name}"

@@ -80,3 +80,12 @@ def write_bundle(folder: Path, **changes: object) -> Path:
     onnx.save(graph(), folder / "model.onnx")
     (folder / "card.json").write_text(json.dumps(card(**changes)))
     return folder
+
+
+def speak(path: Path, text: str) -> Path:
+    """A recording of the text; folders are made."""
+    import soundfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, sound(text), 16000)
+    return path

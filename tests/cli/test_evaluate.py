@@ -12,21 +12,17 @@ TEXTS = ["bad cab", "a head", "face bag", "had a cage"]
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    toy_model.write_bundle(tmp_path / "models" / "toy")
-    monkeypatch.setenv("TRANSCRIBE_MODELS", str(tmp_path / "models"))
-    monkeypatch.setenv("TRANSCRIBE_MODEL", "toy")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.chdir(tmp_path)
+def home(home):
+    """With four recordings, their manifest, and a recording without text."""
     lines = []
     for k, text in enumerate(TEXTS):
-        soundfile.write(tmp_path / f"{k}.wav", toy_model.sound(text), 16000)
+        soundfile.write(home / f"{k}.wav", toy_model.sound(text), 16000)
         wanted = text if k else "bad cab egg"  # one word is not said
         lines.append(json.dumps({"audio": f"{k}.wav", "text": wanted, "id": f"u{k}", "speaker": f"s{k % 2}"}))
-    (tmp_path / "talks").mkdir()
-    soundfile.write(tmp_path / "talks" / "without.wav", toy_model.sound("cab"), 16000)
-    (tmp_path / "set.jsonl").write_text("\n".join(lines))
-    return tmp_path
+    (home / "talks").mkdir()
+    soundfile.write(home / "talks" / "without.wav", toy_model.sound("cab"), 16000)
+    (home / "set.jsonl").write_text("\n".join(lines))
+    return home
 
 
 def figures(capsys, *arguments):

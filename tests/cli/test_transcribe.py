@@ -5,25 +5,9 @@ import json
 import pytest
 import soundfile
 import toy_model
+from toy_model import speak
 
 from transcribe_cli.cli import run
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    """A folder with the toy model as default model and no settings of the person who runs the tests."""
-    toy_model.write_bundle(tmp_path / "models" / "toy")
-    monkeypatch.setenv("TRANSCRIBE_MODELS", str(tmp_path / "models"))
-    monkeypatch.setenv("TRANSCRIBE_MODEL", "toy")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def speak(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, toy_model.sound(text), 16000)
-    return path
 
 
 def test_one_recording_prints_its_words_and_nothing_else(home, capsys):
@@ -68,7 +52,7 @@ def test_a_folder_is_mirrored_and_namesakes_do_not_collide(home, capsys):
     speak(home / "in" / "b.wav", "fed")
     assert run(["in", "--output-dir", "out", "--format", "txt,json"]) == 0
     assert capsys.readouterr().out == ""
-    made = {str(p.relative_to(home / "out")): p for p in (home / "out").rglob("*") if p.is_file()}
+    made = {str(p.relative_to(home / "out")): p for p in (home / "out").rglob("[!.]*") if p.is_file()}
     assert set(made) == {f"{stem}.{kind}" for stem in ("b", "x/a.wav", "x/a.flac") for kind in ("txt", "json")}
     assert made["x/a.flac.txt"].read_text() == "bad\n"
     assert [word["word"] for word in json.loads(made["b.json"].read_text())["segments"][0]["words"]] == ["fed"]

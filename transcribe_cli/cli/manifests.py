@@ -18,6 +18,7 @@ from ..outputs import write_atomically
 from ..pipeline import Options, Recogniser
 from ..transcript import Transcript
 from ..writers.json import manifest_line
+from .batch_options import BatchOptions
 from .output_options import OutputOptions
 from .progress import Progress
 
@@ -30,7 +31,9 @@ class Item:
     sound: NDArray[np.float32] | TranscribeError
 
 
-def transcribe_manifests(paths: Sequence[Path], options: Options, output: OutputOptions) -> int:
+def transcribe_manifests(
+    paths: Sequence[Path], options: Options, output: OutputOptions, batch_options: BatchOptions
+) -> int:
     """Transcribes every line of the manifests; returns the exit code."""
     formats = output.formats
     if len(formats) != 1 or formats[0] not in ("txt", "jsonl"):
@@ -39,7 +42,9 @@ def transcribe_manifests(paths: Sequence[Path], options: Options, output: Output
         raise OptionError("a manifest's results are lines of one file: use -o FILE in place of --output-dir")
     if output.output is not None and output.output.exists() and not output.overwrite:
         raise OptionError(f"{output.output} exists already: add --overwrite, or choose another name")
-    lines = [line for path in paths for line in read_manifest(path)]
+    if batch_options.engine != "local" or batch_options.retry_failed:
+        raise OptionError("a manifest is done by this machine and has no journal: split it with --shard")
+    lines = [line for path in paths for line in read_manifest(path) if _mine(line, path, batch_options)]
     failed, written = 0, []
     total = sum(line.duration or 0.0 for line in lines)
     with (
@@ -62,6 +67,12 @@ def transcribe_manifests(paths: Sequence[Path], options: Options, output: Output
     if failed:
         print(f"transcribe: {failed} of {len(lines)} lines failed", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _mine(line: ManifestLine, manifest: Path, batch_options: BatchOptions) -> bool:
+    """Whether this machine's share holds the line, judged by the recording's name in the manifest and the span."""
+    name = f"{line.audio.relative_to(manifest.parent).as_posix()} {line.start!r} {line.duration!r}"
+    return batch_options.share is None or batch_options.share.holds(name)
 
 
 def transcripts(

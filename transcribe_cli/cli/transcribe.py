@@ -1,32 +1,39 @@
 """`transcribe FILES…`: reads flags, builds options, hands recordings to the recogniser, writes results."""
 
+import contextlib
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .. import batch
+from .. import journal
 from ..alignment.segments import SegmentOptions
 from ..audio import probe
 from ..audio.inputs import Input, find_inputs
 from ..audio.options import AudioOptions
 from ..bundle.session import RuntimeOptions
+from ..bundle.store import find as find_model
 from ..decoding.options import DecodingOptions
 from ..emission.windows import WindowOptions
+from ..engine import Engine, Local
 from ..errors import OptionError, OutputError, TranscribeError
-from ..outputs import names, write_atomically
+from ..outputs import write_atomically
 from ..pipeline import ModelOptions, Options, Recogniser
-from ..transcript import Transcript
-from ..writers import FORMATS, Lines, SubtitleOptions, find, render, stream
+from ..transcript import Segment, Transcript
+from ..writers import FORMATS, Lines, SubtitleOptions, render, stream
+from .batch_options import BatchOptions
 from .configuration import ConfigFlag
 from .flags import takes_options
 from .messages import show_warnings
 from .output_options import OutputOptions
+from .plan import Plan, Task, listed, with_journal, without_journal
 from .progress import Progress, visible
+from .record import Record
+from .report import Report
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -34,6 +41,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 @app.command(no_args_is_help=True)
 @takes_options(
     OutputOptions,
+    BatchOptions,
     ModelOptions,
     AudioOptions,
     DecodingOptions,
@@ -54,6 +62,7 @@ def transcribe(
     *,
     config: ConfigFlag = None,
     output_options: OutputOptions,
+    batch_options: BatchOptions,
     model_options: ModelOptions,
     audio_options: AudioOptions,
     decoding_options: DecodingOptions,
@@ -74,136 +83,138 @@ def transcribe(
 
         if len(manifests) < len(files):
             raise OptionError(f"{manifests[0]} is a manifest: give manifests and recordings in separate calls")
-        raise typer.Exit(transcribe_manifests([Path(name) for name in manifests], options, output_options))
-    plan = _plan(find_inputs(files, output_options.include, output_options.exclude), output_options)
-    if not plan.inputs:
-        return  # --skip-existing, and all is done
-    with Recogniser(options, output_options.jobs) as recogniser:
-        raise typer.Exit(_Run(plan, recogniser, output_options, subtitle_options).go())
+        raise typer.Exit(
+            transcribe_manifests([Path(name) for name in manifests], options, output_options, batch_options)
+        )
+    tasks = listed(find_inputs(files, output_options.include, output_options.exclude), output_options, batch_options)
+    with contextlib.ExitStack() as stack:
+        record = _journalled(tasks, options, output_options, batch_options, subtitle_options)
+        plan = without_journal(tasks, output_options) if record is None else record.plan
+        if not plan.tasks:  # all is done
+            raise typer.Exit(Report(plan, output_options).end(0))
+        if record is not None:
+            stack.callback(record.open(options).close)
+        engine = stack.enter_context(_engine(options, plan, output_options, batch_options))
+        raise typer.Exit(_Run(plan, engine, options, output_options, subtitle_options, record).go())
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What is to be done: inputs with their result files by format; no files: standard output."""
-
-    inputs: tuple[Input, ...]
-    files: tuple[dict[str, Path], ...]  # one a input, empty where its text goes to standard output
-    formats: tuple[str, ...]
-
-
-def _plan(inputs: list[Input], options: OutputOptions) -> _Plan:
-    formats = options.formats
-    for name in formats:
-        find(name)
-    if options.output is not None and options.output.exists() and not options.overwrite:
-        raise OptionError(f"{options.output} exists already: add --overwrite, or choose another name")
-    if options.output_dir is None:
-        if len(formats) > 1:
-            raise OptionError(f"{len(formats)} formats at once need a place for the files: --output-dir DIR")
-        if len(inputs) > 1 and formats[0] not in ("txt", "jsonl"):
-            raise OptionError(f"several recordings as {formats[0]} need a place for the files: --output-dir DIR")
-        return _Plan(tuple(inputs), tuple({} for _ in inputs), formats)
-    relative = [Path(one.path).relative_to(one.root) if one.root else Path(Path(one.name).name) for one in inputs]
-    columns = {
-        name: [options.output_dir / path for path in names(relative, FORMATS[name].extension)] for name in formats
+def _journalled(
+    tasks: Sequence[Task],
+    options: Options,
+    output: OutputOptions,
+    batch_options: BatchOptions,
+    subtitles: SubtitleOptions,
+) -> "Record | None":
+    if output.output_dir is None or not batch_options.journal:
+        return None
+    forms: dict[str, dict[str, object]] = {
+        name: asdict(subtitles) if FORMATS[name].cues else {} for name in output.formats
     }
-    files = [{name: columns[name][i] for name in formats} for i in range(len(inputs))]
-    taken: dict[Path, str] = {}
-    for one, outputs in zip(inputs, files, strict=True):
-        for path in outputs.values():
-            if path in taken:
-                raise OptionError(
-                    f"{taken[path]} and {one.name} would both be written to {path}: transcribe them in separate calls"
-                )
-            taken[path] = one.name
-    kept = range(len(inputs))
-    if options.skip_existing:
-        kept = [i for i in kept if not all(path.exists() for path in files[i].values())]  # type: ignore[assignment]
-    elif not options.overwrite:
-        there = next((path for i in kept for path in files[i].values() if path.exists()), None)
-        if there is not None:
-            raise OptionError(f"{there} exists already: add --skip-existing or --overwrite")
-    return _Plan(tuple(inputs[i] for i in kept), tuple(files[i] for i in kept), formats)
+    if "json" in forms:
+        forms["json"] = {"timing": output.timing}
+    made = journal.fingerprints(find_model(options.model.model), options, output.formats, forms)
+    plan = with_journal(tasks, output, batch_options, journal.read(output.output_dir), made)
+    return Record(output.output_dir, batch_options.shard or "", made, plan)
+
+
+def _engine(
+    options: Options, plan: Plan, output: OutputOptions, batch_options: BatchOptions
+) -> "contextlib.AbstractContextManager[Engine]":
+    if batch_options.engine == "ray":
+        from ..cluster import Cluster
+
+        return Cluster(options, output.jobs, len(plan.tasks))
+    return Local(Recogniser(options, output.jobs))
 
 
 class _Run:
     """One call's recordings, from the first to the exit code."""
 
-    def __init__(self, plan: _Plan, recogniser: Recogniser, output: OutputOptions, subtitles: SubtitleOptions) -> None:
-        self._plan, self._recogniser, self._output, self._subtitles = plan, recogniser, output, subtitles
-        self._named = output.with_filename or (len(plan.inputs) > 1 and not output.no_filename)
-        self._options = recorded(recogniser.options)
+    def __init__(
+        self,
+        plan: Plan,
+        engine: Engine,
+        options: Options,
+        output: OutputOptions,
+        subtitles: SubtitleOptions,
+        record: "Record | None",
+    ) -> None:
+        self._plan, self._engine, self._options = plan, engine, options
+        self._output, self._subtitles, self._record = output, subtitles, record
+        self._named = output.with_filename or (len(plan.tasks) > 1 and not output.no_filename)
+        self._recorded = recorded(options)
+        self._report = Report(plan, output)
 
     def go(self) -> int:
-        n_inputs, begun = len(self._plan.inputs), time.perf_counter()
+        inputs, begun = [task.input for task in self._plan.tasks], time.perf_counter()
         if self._output.verbose:
-            network, lm = self._recogniser.network, self._recogniser.language_model_id
-            where = f"{network.device}, {network.threads} threads"
-            print(f"transcribe: model {network.card.id}, language model {lm or 'none'}, {where}", file=sys.stderr)
-        with Progress(n_inputs, _total_seconds(self._plan.inputs), not self._output.quiet) as progress:
+            print(f"transcribe: {self._engine.description}", file=sys.stderr)
+        with Progress(len(inputs), _total_seconds(inputs), not self._output.quiet) as progress:
             if self._output.output is None:
-                failed = self._to(progress, _print)
+                self._to(progress, _print)
             else:
                 written: list[str] = []
-                failed = self._to(progress, written.append)
-                if failed < n_inputs:
+                self._to(progress, written.append)
+                if self._report.n_failed < len(inputs):
                     write_atomically(self._output.output, "".join(written))
         if self._output.verbose:
             seconds, speed = progress.seconds, progress.seconds / max(time.perf_counter() - begun, 1e-9)
             print(f"transcribe: {seconds:.1f} s of audio, {speed:.0f} × real time", file=sys.stderr)
-        if failed and n_inputs > 1:
-            print(f"transcribe: {failed} of {n_inputs} recordings failed", file=sys.stderr)
-        return 1 if failed else 0
+        return self._report.end(len(inputs))
 
-    def _to(self, progress: Progress, write: Callable[[str], None]) -> int:
-        """Does all recordings; what belongs on standard output (or into `-o FILE`) goes to `write`. → failures."""
-        inputs, split = self._plan.inputs, self._recogniser.options.audio.channel == "split"
-        if len(inputs) == 1 and not self._plan.files[0] and not self._named and not split:
-            lines = stream(self._plan.formats[0], inputs[0].name)
-            if lines is not None:
-                return self._streamed(inputs[0], lines, progress, write)
-        failed = 0
-        workers = 1 if len(inputs) == 1 else self._recogniser.network.threads
-        for outcome in batch.run(range(len(inputs)), lambda i: self._transcribe(inputs[i], progress), workers):
-            i, error = outcome.item, outcome.error
+    def _to(self, progress: Progress, write: Callable[[str], None]) -> None:
+        """Does all recordings; what belongs on standard output (or into `-o FILE`) goes to `write`."""
+        tasks, split = self._plan.tasks, self._options.audio.channel == "split"
+        if len(tasks) == 1 and not tasks[0].files and not self._named and not split:
+            lines = stream(self._plan.formats[0], tasks[0].input.name)
+            segments = self._engine.segments(tasks[0].input.path, progress.heard) if lines else None
+            if lines is not None and segments is not None:
+                self._streamed(tasks[0].input, lines, segments, write)
+                return
+        in_order = not tasks[0].files
+        for outcome in self._engine.outcomes(
+            [task.input.path for task in tasks], self._begin, progress.heard, in_order
+        ):
+            task, error = tasks[outcome.item], outcome.error
             if outcome.transcript is not None:
                 try:
-                    self._write(i, outcome.transcript, write)
+                    self._write(task, outcome.transcript, outcome.seconds, write)
                 except OutputError as problem:
                     error = problem
             if error is not None:
-                failed += 1
-                _complain(inputs[i], error)
+                self._report.failed(task.input, error)
+                if self._record is not None:
+                    self._record.failed(task, error)
             progress.finished()
-        return failed
 
-    def _streamed(self, one: Input, lines: Lines, progress: Progress, write: Callable[[str], None]) -> int:
+    def _begin(self, i: int) -> None:
+        if self._record is not None:
+            self._record.begin(self._plan.tasks[i])
+
+    def _streamed(self, one: Input, lines: Lines, segments: Iterator[Segment], write: Callable[[str], None]) -> None:
         """A single recording whose text is written while it is read."""
         try:
             write(lines.header)
-            for segment in self._recogniser.segments(one.path, heard=progress.heard):
+            for segment in segments:
                 write(lines.segment(segment))
         except TranscribeError as error:
-            _complain(one, error)
-            return 1
-        return 0
+            self._report.failed(one, error)
 
-    def _transcribe(self, one: Input, progress: Progress) -> Transcript:
-        begun = time.perf_counter()
-        transcript = self._recogniser.transcribe(one.path, progress.heard)
-        seconds = round(time.perf_counter() - begun, 3) if self._output.timing else None
-        return replace(transcript, options=self._options, processing_seconds=seconds)
-
-    def _write(self, i: int, transcript: Transcript, write: Callable[[str], None]) -> None:
-        one, files = self._plan.inputs[i], self._plan.files[i]
-        for name, path in files.items():
-            write_atomically(path, render(transcript, name, self._subtitles, one.name))
-        if not files:
+    def _write(self, task: Task, transcript: Transcript, seconds: float, write: Callable[[str], None]) -> None:
+        took = round(seconds, 3) if self._output.timing else None
+        transcript = replace(transcript, options=self._recorded, processing_seconds=took)
+        name = task.input.name
+        texts = {format: render(transcript, format, self._subtitles, name) for format in task.files}
+        for format, path in task.files.items():
+            write_atomically(path, texts[format])
+        if self._record is not None:
+            self._record.done(task, texts, transcript.duration_seconds, seconds)
+        if not task.files:
             format = self._plan.formats[0]
             if self._named and format == "txt":
-                write(f"{one.name}\t{transcript.text}\n")
+                write(f"{name}\t{transcript.text}\n")
             else:
-                write(render(transcript, format, self._subtitles, one.name))
+                write(render(transcript, format, self._subtitles, name))
 
 
 def recorded(options: Options) -> dict[str, object]:
@@ -228,9 +239,3 @@ def _total_seconds(inputs: Sequence[Input]) -> float | None:
 def _print(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()  # whoever reads the pipe gets each line as soon as it is decided
-
-
-def _complain(one: Input, error: TranscribeError) -> None:
-    text = str(error)
-    message = text if one.name in text else f"{one.name}: {text}"
-    print(f"transcribe: {' '.join(message.split())}", file=sys.stderr)

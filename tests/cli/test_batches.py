@@ -1,0 +1,278 @@
+"""Batches that are taken up again: what the journal saves, what it redoes, and how work is split among machines."""
+
+import json
+import os
+import shutil
+import time
+
+import pytest
+import toy_model
+from toy_model import speak
+
+from transcribe_cli import journal
+from transcribe_cli.cli import run
+
+JOURNAL = journal.NAME + ".jsonl"
+BATCH = ["in", "--output-dir", "out", "--no-timing"]
+
+
+@pytest.fixture
+def home(home):
+    """With three recordings and a text that calls itself one."""
+    for name, text in (("a", "cab"), ("b", "bad"), ("x/c", "fed")):
+        speak(home / "in" / f"{name}.wav", text)
+    (home / "in" / "d.wav").write_text("this is no sound at all")
+    return home
+
+
+def results(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(journal.NAME)
+    }
+
+
+def ages(folder):
+    return {name: (folder / name).stat().st_mtime_ns for name in results(folder)}
+
+
+def test_the_same_command_again_does_nothing_and_loads_nothing(home, capsys, monkeypatch):
+    assert run(BATCH) == 1
+    before = ages(home / "out")
+    assert set(before) == {"a.txt", "b.txt", "x/c.txt"}
+    capsys.readouterr()
+    monkeypatch.setattr("transcribe_cli.cli.transcribe.Recogniser", None)
+    monkeypatch.setattr("transcribe_cli.audio.source.open_source", None)
+    assert run(BATCH) == 1
+    assert ages(home / "out") == before
+    err = capsys.readouterr().err
+    assert "3 of 4 recordings were done before" in err
+    assert "--retry-failed" in err
+    assert "d.wav" in err
+
+
+def test_only_what_is_missing_or_changed_is_done_again(home):
+    run(BATCH)
+    before = ages(home / "out")
+    (home / "out" / "b.txt").unlink()
+    speak(home / "in" / "x" / "c.wav", "head")
+    speak(home / "in" / "e.wav", "bee")
+    assert run(BATCH) == 1
+    after = ages(home / "out")
+    assert {name for name in after if after[name] != before.get(name)} == {"b.txt", "x/c.txt", "e.txt"}
+    assert results(home / "out")["x/c.txt"] == b"head\n"
+
+
+def test_a_changed_option_redoes_what_it_touches(home):
+    formats = ["--format", "txt,srt,json"]
+    run([*BATCH, *formats])
+    before = ages(home / "out")
+
+    def redone(*arguments):
+        nonlocal before
+        run([*BATCH, *formats, *arguments])
+        earlier, before = before, ages(home / "out")
+        return {name.rpartition(".")[2] for name in before if before[name] != earlier.get(name)}
+
+    assert redone("--max-line-length", "20") == {"srt"}
+    assert redone("--max-line-length", "20", "--threads", "1") == set()
+    assert redone("--max-line-length", "20", "--beam-width", "30") == {"txt", "srt", "json"}
+    assert redone("--max-line-length", "20", "--beam-width", "30", "--timing") == {"json"}
+    (home / "words.txt").write_text("cab\n")
+    words = ["--max-line-length", "20", "--hotwords-file", "words.txt"]
+    assert redone(*words) == {"txt", "srt", "json"}
+    (home / "words.txt").write_text("bad\n")
+    assert redone(*words) == {"txt", "srt", "json"}
+
+
+def test_a_changed_model_redoes_everything_and_a_changed_prose_of_its_card_nothing(home):
+    run(BATCH)
+    before = ages(home / "out")
+    toy_model.write_bundle(home / "models" / "toy", licence="as you like")
+    run(BATCH)
+    assert ages(home / "out") == before
+    toy_model.write_bundle(home / "models" / "toy", windows={"seconds": 5.0, "context_seconds": 0.5})
+    run(BATCH)
+    after = ages(home / "out")
+    assert all(after[name] != before[name] for name in before)
+
+
+def test_a_failure_is_tried_again_when_asked_or_when_the_recording_changed(home, capsys):
+    run(BATCH)
+
+    def attempts():
+        run(["status", "out", "--json"])
+        said = json.loads(capsys.readouterr().out)
+        return next(one["attempts"] for one in said["recordings"] if one["path"].endswith("d.wav"))
+
+    capsys.readouterr()
+    assert run(BATCH) == 1
+    capsys.readouterr()
+    assert attempts() == 1
+    assert run([*BATCH, "--retry-failed"]) == 1
+    capsys.readouterr()
+    assert attempts() == 2
+    speak(home / "in" / "d.wav", "egg")
+    assert run(BATCH) == 0
+    assert results(home / "out")["d.txt"] == b"egg\n"
+
+
+def test_a_failure_that_is_not_the_recordings_own_is_tried_again(home, capsys):
+    (home / "out").mkdir()
+    (home / "out" / "x").write_text("a file where a folder should be")
+    assert run(BATCH) == 1
+    assert "x/c.txt: cannot be written" in capsys.readouterr().err
+    (home / "out" / "x").unlink()
+    run(BATCH)
+    assert results(home / "out")["x/c.txt"] == b"fed\n"
+
+
+def test_what_others_wrote_is_never_lost(home, capsys):
+    run(BATCH)
+    (home / "out" / "a.txt").write_text("corrected by hand")
+    speak(home / "in" / "a.wav", "head")
+    capsys.readouterr()
+    assert run(BATCH) == 2
+    assert "a.txt exists already, and not as the journal knows it" in capsys.readouterr().err
+    assert run([*BATCH, "--skip-existing"]) == 1
+    assert (home / "out" / "a.txt").read_text() == "corrected by hand"
+    assert run([*BATCH, "--overwrite"]) == 1
+    assert (home / "out" / "a.txt").read_text() == "head\n"
+
+
+def test_a_copied_folder_is_known_by_its_contents(home):
+    run(BATCH)
+    shutil.copytree(home / "out", home / "copy", copy_function=shutil.copyfile)
+    os.rename(home / "out", home / "old")
+    os.rename(home / "copy", home / "out")
+    before = ages(home / "out")
+    assert run(BATCH) == 1
+    assert ages(home / "out") == before
+
+
+def test_a_process_killed_between_result_and_journal_is_taken_up(home):
+    run(BATCH)
+    path = home / "out" / JOURNAL
+    kept = [line for line in path.read_text().splitlines() if not ('"done":{' in line and "a.wav" in line)]
+    path.write_text("\n".join(kept) + "\n")
+    speak(home / "in" / "a.wav", "head")
+    assert run(BATCH) == 1
+    assert (home / "out" / "a.txt").read_text() == "head\n"
+
+
+@pytest.mark.parametrize("torn", [b'{"at":1,"inp', b'{"at":9e9,"input":3}\n', b"\xff\xfe\n[]\n{}\nnull", b"\n\n\0\0\0"])
+def test_a_torn_line_is_no_error_and_hides_no_other(home, torn):
+    run(BATCH)
+    before = ages(home / "out")
+    with (home / "out" / JOURNAL).open("ab") as file:
+        file.write(torn)
+    speak(home / "in" / "e.wav", "bee")
+    run(BATCH)
+    run(BATCH)
+    after = ages(home / "out")
+    assert after.pop("e.txt")
+    assert after == before
+    lines = (home / "out" / JOURNAL).read_text(errors="replace").splitlines()
+    assert '"done":{"e.txt"' in lines[-1]  # the last run had nothing to do, and the one before wrote whole lines
+
+
+def test_nothing_is_kept_without_a_journal(home, capsys):
+    assert run([*BATCH, "--no-journal"]) == 1
+    assert not (home / "out" / JOURNAL).exists()
+    assert run([*BATCH, "--no-journal"]) == 2
+    assert "--skip-existing or --overwrite" in capsys.readouterr().err
+    assert run(["status", "out"]) == 2
+
+
+def test_failures_stand_in_a_table_at_the_end(home, capsys):
+    (home / "in" / "e.wav").touch()
+    assert run(BATCH) == 1
+    err = capsys.readouterr().err.splitlines()
+    at = err.index("transcribe: 2 of 5 recordings failed:")
+    assert err[at + 1 :] == ["  in/d.wav  holds text, not audio", "  in/e.wav  is empty (0 bytes)"]
+
+
+def test_shares_are_disjoint_and_together_everything(home, capsys):
+    for k in range(20):
+        shutil.copy(home / "in" / "a.wav", home / "in" / f"n{k}.wav")
+    (home / "in" / "d.wav").unlink()
+    assert run(["in", "--output-dir", "whole", "--no-journal"]) == 0
+    parts = []
+    for share in ("1/3", "2/3", "3/3"):
+        assert run(["in", "--output-dir", "out", "--shard", share]) == 0
+        parts.append(len(results(home / "out")))
+    assert results(home / "out") == results(home / "whole")
+    assert 0 < parts[0] < parts[1] < parts[2]
+    assert len(journal.journals(home / "out")) == 3
+    # another machine that sees one recording more splits the others alike
+    capsys.readouterr()
+    speak(home / "in" / "a0.wav", "bad")
+    done = [run(["in", "--output-dir", "out", "--shard", share]) for share in ("1/3", "2/3", "3/3")]
+    assert done == [0, 0, 0]
+    assert len(results(home / "out")) == parts[2] + 1
+    assert run(["status", "out"]) == 0
+    out = capsys.readouterr().out
+    assert f"{parts[2] + 1} done" in out
+    assert "2/3" in out
+
+
+def test_the_lines_of_a_manifest_are_split_too(home, capsys):
+    lines = [json.dumps({"audio": "in/a.wav", "start": 0.0, "duration": 0.5 + k / 100}) for k in range(12)]
+    (home / "m.jsonl").write_text("\n".join(lines))
+    seen = []
+    for share in ("1/2", "2/2"):
+        assert run(["m.jsonl", "--format", "jsonl", "--shard", share]) == 0
+        seen += [json.loads(line)["duration"] for line in capsys.readouterr().out.splitlines()]
+    assert sorted(seen) == [0.5 + k / 100 for k in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["in", "--output-dir", "out", "--shard", "0/3"], "--shard"),
+        (["in", "--output-dir", "out", "--shard", "4/3"], "--shard"),
+        (["in", "--output-dir", "out", "--shard", "three"], "--shard"),
+        (["in", "--retry-failed"], "--output-dir"),
+        (["in", "--output-dir", "out", "--retry-failed", "--no-journal"], "--no-journal"),
+        (["in", "--output-dir", "out", "--engine", "steam"], "--engine"),
+        (["status", "nowhere"], "no such folder"),
+        (["status", "in"], "no journal"),
+        (["in", "--output-dir", "in/d.wav"], "d.wav"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(home, capsys, arguments, message):
+    assert run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert message in err
+
+
+def test_status_tells_what_is_done_failed_and_begun(home, capsys):
+    run(BATCH)
+    source = journal.source_of(home / "in" / "b.wav")
+    with (home / "out" / JOURNAL).open("a") as file:
+        line = {"at": time.time() + 9, "input": source.path, "source": [source.size, source.mtime_ns]}
+        file.write(json.dumps(line | {"begun": {"b.txt": "0"}}) + "\n")
+    capsys.readouterr()
+    assert run(["status", "out"]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("2 done (0.00 h of audio), 1 failed, 1 begun\n")
+    assert "d.wav: holds text, not audio" in out
+    assert "b.wav (2 attempts)" in out
+    assert run(["status", "out", "--json"]) == 1
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["runs"][0]["inputs"] == 4
+    assert facts["runs"][0]["left"] == 0
+    assert {one["state"] for one in facts["recordings"]} == {"done", "failed", "begun"}
+
+
+def test_a_journal_knows_names_of_any_bytes(home):
+    name = os.fsencode(home / "in") + b"/two\nlines \xff.wav"
+    shutil.copy(home / "in" / "a.wav", os.fsdecode(name))
+    run(BATCH)
+    before = ages(home / "out")
+    assert os.fsdecode(b"two\nlines \xff.txt") in before
+    run(BATCH)
+    assert ages(home / "out") == before
