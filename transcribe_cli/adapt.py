@@ -26,7 +26,7 @@ from .bundle.store import Bundle, find
 from .errors import InputError, ModelError, OptionError, OutputError
 from .lm import binary, files, interpolate, ngrams
 from .lm.build import BuildOptions, build
-from .lm.model import LanguageModel
+from .lm.model import unit_of
 from .lm.ngrams import NGramModel
 from .lm.notes import find_notes, paragraphs
 from .lm.text import normalise, sentences
@@ -140,11 +140,11 @@ def adapt(
     counted = texts.words
     say(f"{texts.n_files} files: {len(texts.sentences)} sentences, {counted.total()} words, {len(counted)} different")
 
-    if LanguageModel.load(bundle.language_model_path).unit == "char":
+    general = files.load(bundle.language_model_path)
+    if unit_of(general.words)[0] == "char":
         raise ModelError(
             f"{model}: its language model is of characters, which cannot learn words: give it one of words"
         )
-    general = files.load(bundle.language_model_path)
     own = build(texts.sentences, BuildOptions(order=options.order)).model
     weight = find_weight(general, texts.sentences, options.order) if options.weight is None else options.weight
     mixed = interpolate.mix([general, own], [1 - weight, weight])

@@ -18,7 +18,7 @@ from ..evaluate.tune import Point, TuneOptions
 from ..lm import arpa, binary, files, interpolate, layout, prune, recipe
 from ..lm.build import BuildOptions
 from ..lm.build import build as build_model
-from ..lm.model import LOG_10, LanguageModel
+from ..lm.model import LOG_10, LanguageModel, unit_of
 from ..lm.ngrams import close
 from .flags import takes_options
 
@@ -75,9 +75,10 @@ def build(
         return
     for order in built.fallback_orders:
         _say(f"the text is too small or too regular to estimate the discounts of {order}-grams: took 0.5, 1 and 1.5")
+    kinds = "characters" if build_options.unit == "char" else "words"
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e3 if sys.platform == "linux" else 1e6)
     _say(
-        f"{output}: {built.n_tokens} words in {built.n_sentences} sentences, {built.n_words} different; "
+        f"{output}: {built.n_tokens} {kinds} in {built.n_sentences} sentences, {built.n_words} different; "
         f"n-grams {_plus(built.model.sizes)}; {time.perf_counter() - started:.1f} s, {megabytes:.0f} MB of memory"
     )
 
@@ -166,6 +167,8 @@ def interpolate_models(
     if weight is not None and len(weight) != len(models):
         raise OptionError(f"{len(models)} models and {len(weight)} weights: give --weight once for each model")
     loaded = [files.load(path) for path in models]
+    if len({unit_of(model.words) for model in loaded}) > 1:
+        raise OptionError("models of words and models of characters cannot be mixed: build both with the same --unit")
     if tune_text is not None:
         weight = interpolate.find_weights(loaded, list(files.sentences(tune_text, normalise))).tolist()
         _say("weights: " + ", ".join(f"{path} {w:.4f}" for path, w in zip(models, weight, strict=True)))

@@ -12,7 +12,7 @@ import math
 import tempfile
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -28,6 +28,14 @@ SPECIAL = frozenset({"<s>", "</s>", "<unk>"})
 SPACES = ("▁", "<space>", "|")
 
 _LONGEST_LINE = 1 << 20  # bytes; a longer "line" means that the file is no ARPA
+
+
+def unit_of(words: Collection[str]) -> tuple[str, str]:
+    """("char", what stands for the space) where a model's words are single characters, else ("word", "")."""
+    spaces = [space for space in SPACES if space in words]
+    single = all(len(word) == 1 or word in SPACES or word in SPECIAL for word in words)
+    # one-letter vocabularies without a space are word models of a toy's size
+    return ("char", spaces[0]) if single and spaces else ("word", "")
 
 
 class LanguageModel:
@@ -47,10 +55,7 @@ class LanguageModel:
     def __init__(self, path: Path, model: Any, words: Iterable[str], plain: bool = True) -> None:
         self.path, self.kenlm, self.order, self.plain = path, model, int(model.order), plain
         self.words = frozenset(words) - SPECIAL
-        spaces = [space for space in SPACES if space in self.words]
-        single = all(len(word) == 1 or word in SPACES for word in self.words)
-        # one-letter vocabularies without a space are word models of a toy's size
-        self.unit, self.space = ("char", spaces[0]) if single and spaces else ("word", "")
+        self.unit, self.space = unit_of(self.words)
         self._sorted: list[str] | None = None
 
     @classmethod
