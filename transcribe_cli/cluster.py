@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from . import errors
+from .audio.source import shown
 from .batch import Outcome, attempt
 from .bundle.store import find
 from .errors import DeviceError, InputError, MissingExtra, OptionError, TranscribeError
@@ -78,7 +79,7 @@ class Cluster(contextlib.AbstractContextManager["Cluster"]):
     def __init__(self, options: Options, workers: int, n_recordings: int) -> None:
         self._ray = ray = _ray()
         model = fingerprint(options)  # a model that is not there is said before a cluster is troubled
-        self._begin()
+        self._ours = start()
         threads = options.runtime.threads or 1
         needs = {"num_gpus": 1} if options.runtime.device == "cuda" else {"num_cpus": threads}
         there = ray.cluster_resources()
@@ -120,21 +121,6 @@ class Cluster(contextlib.AbstractContextManager["Cluster"]):
         if self._ours:
             self._ray.shutdown()
 
-    def _begin(self) -> None:
-        ray = self._ray
-        self._ours = not ray.is_initialized()
-        if not self._ours:
-            return
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-        try:
-            if os.environ.get("RAY_ADDRESS"):
-                ray.init(**quiet)
-            else:
-                ray.init(address="local", include_dashboard=False, **quiet)
-        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise DeviceError(f"no Ray cluster answers ({reason}): see `ray status`, or use --engine local") from error
-
     def _as_they_come(
         self, paths: Sequence[Path], begun: Callable[[int], None], heard: Heard
     ) -> Iterator[Outcome[int]]:
@@ -165,7 +151,7 @@ class Cluster(contextlib.AbstractContextManager["Cluster"]):
                         raise _unpacked(*answer)
                     if i >= 0:
                         n_left -= 1
-                        yield _outcome(i, answer, heard)
+                        yield _outcome(i, paths[i], answer, heard)
                 if died:
                     time.sleep(0.05)  # Ray starts it again; only then it is given work
                     under_way[worker.ready.remote()] = (worker, -1)
@@ -174,6 +160,28 @@ class Cluster(contextlib.AbstractContextManager["Cluster"]):
                     tries[i] += 1
                     begun(i)
                     under_way[worker.transcribe.remote(os.path.abspath(paths[i]))] = (worker, i)
+
+
+def start() -> bool:
+    """Connects with the cluster of $RAY_ADDRESS, or starts one here; False where the caller's program did so before.
+
+    Raises MissingExtra, and DeviceError where no cluster answers.
+    """
+    ray = _ray()
+    if ray.is_initialized():
+        return False
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    try:
+        if os.environ.get("RAY_ADDRESS"):
+            ray.init(**quiet)
+        else:
+            ray.init(address="local", include_dashboard=False, **quiet)
+    except Exception as error:  # a node that starts too slowly is a bare Exception of Ray's
+        ray.shutdown()
+        raise DeviceError(
+            f"no Ray cluster answers ({_first_line(error)}): see `ray status`, or use --engine local"
+        ) from error
+    return True
 
 
 def fingerprint(options: Options) -> str:
@@ -194,17 +202,25 @@ def _ray() -> Any:
 def _absolute(options: Options) -> Options:
     """Options whose paths mean the same in another working directory."""
     model, decoding = options.model, options.decoding
-    folder = os.path.abspath(model.model) if os.path.exists(model.model) and os.sep in model.model else model.model
+    bundle, package = find(model.model), Path(__file__).resolve().parent
+    where = bundle.folder if bundle.graph_path.name == bundle.card.graph else bundle.graph_path
+    # the models that every installation brings are found by name wherever it lies
+    name = model.model if package.parent in where.resolve().parents else os.path.abspath(where)
     lm = None if model.lm is None else os.path.abspath(model.lm)
     words = None if decoding.hotwords_file is None else os.path.abspath(decoding.hotwords_file)
-    return replace(options, model=replace(model, model=folder, lm=lm), decoding=replace(decoding, hotwords_file=words))
+    return replace(options, model=replace(model, model=name, lm=lm), decoding=replace(decoding, hotwords_file=words))
 
 
-def _outcome(i: int, answer: Answer, heard: Heard) -> Outcome[int]:
+def _outcome(i: int, path: Path, answer: Answer, heard: Heard) -> Outcome[int]:
+    def named(text: str) -> str:
+        """With the recording called what the user called it."""
+        return text.replace(shown(os.path.abspath(path)), shown(path))
+
     for warning in answer.warnings:
-        logging.getLogger("transcribe_cli").warning("%s", warning)
+        logging.getLogger("transcribe_cli").warning("%s", named(warning))
     if answer.error is not None:
-        return Outcome(i, error=_unpacked(*answer.error), seconds=answer.seconds)
+        kind, text = answer.error
+        return Outcome(i, error=_unpacked(kind, named(text)), seconds=answer.seconds)
     assert answer.transcript is not None
     heard(answer.transcript.duration_seconds)
     return Outcome(i, answer.transcript, seconds=answer.seconds)
