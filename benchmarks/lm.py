@@ -2,7 +2,7 @@
 
     python benchmarks/lm.py build TEXT… --order 4 [--words N] [--lmplz PATH]    time, memory; beside KenLM's lmplz
     python benchmarks/lm.py load MODEL…                              seconds until the first score, each in a process
-    python benchmarks/lm.py decode ROWS.npz MODEL… --beam 16,100     word errors, × real time
+    python benchmarks/lm.py decode ROWS.npz none MODEL… --beam 16,100    word errors, × real time, a row a setting
 
 All print tables in Markdown; times are of this machine, so compare within one run. ROWS.npz are log-probabilities that
 `transcribe lm tune MANIFEST --rows ROWS.npz` keeps.
@@ -102,18 +102,25 @@ def decode(arguments: argparse.Namespace) -> None:
 
     alphabet = find(arguments.acoustic).card.alphabet
     sources = sorted(set(tune.load(arguments.rows).sources))
-    print(f"| language model | beam | {' | '.join(sources)} | all | × real time |")
-    print("|---" * (len(sources) + 4) + "|")
+    print(f"| language model | α | β | beam | unknown | {' | '.join(sources)} | all | × real time |")
+    print("|---" * (len(sources) + 7) + "|")
     options = tune.TuneOptions(
-        lm_weights=arguments.lm_weight, word_bonuses=arguments.word_bonus, beam_widths=arguments.beam
+        lm_weights=arguments.lm_weight,
+        word_bonuses=arguments.word_bonus,
+        beam_widths=arguments.beam,
+        unknown_penalties=arguments.unknown_penalty,
     )
     for path in arguments.model:
-        for point in tune.sweep(arguments.rows, alphabet, path, tune.grid(options)):
+        alone = str(path) == "none"
+        name = "none" if alone else f"{path.parent.name}/{path.name}"
+        points = tune.grid(options)
+        for point in tune.sweep(arguments.rows, alphabet, None if alone else path, points[:1] if alone else points):
             rates = " | ".join(f"{100 * point.counts[source].rate:.2f}" for source in sources)
             speed = point.audio_seconds / point.seconds
+            w = point.weights
+            weights = f"{w.lm_weight:g} | {w.word_bonus:g} | {w.beam_width} | {w.unknown_penalty:g}"
             print(
-                f"| {path.parent.name}/{path.name} | {point.weights.beam_width} | {rates} | "
-                f"{100 * point.words.rate:.2f} | {speed:.0f} |",
+                f"| {name} | {weights} | {rates} | {100 * point.words.rate:.2f} | {speed:.0f} |",
                 flush=True,
             )
 
@@ -137,8 +144,9 @@ def main() -> None:
     one.add_argument("model", type=Path, nargs="+")
     one.add_argument("--acoustic", default="en", help="model whose alphabet the rows have")
     one.add_argument("--beam", default="100")
-    one.add_argument("--lm-weight", default="0.8")
+    one.add_argument("--lm-weight", default="0.6")
     one.add_argument("--word-bonus", default="2")
+    one.add_argument("--unknown-penalty", default="10", help="1000 lets no word through that the model lacks")
     one.set_defaults(run=decode)
     arguments = parser.parse_args()
     arguments.run(arguments)

@@ -172,16 +172,17 @@ def load(path: Path) -> Rows:
 class _Work:
     rows: Rows
     alphabet: Alphabet
-    language_model: LanguageModel
+    language_model: LanguageModel | None
     normaliser_name: str
 
 
 _work: _Work | None = None  # one a worker process, set by its initialiser
 
 
-def _start(rows_path: str, alphabet: Alphabet, lm_path: str, normaliser_name: str) -> None:
+def _start(rows_path: Path, alphabet: Alphabet, lm_path: Path | None, normaliser_name: str) -> None:
     global _work
-    _work = _Work(load(Path(rows_path)), alphabet, LanguageModel.load(lm_path), normaliser_name)
+    language_model = None if lm_path is None else LanguageModel.load(lm_path)
+    _work = _Work(load(rows_path), alphabet, language_model, normaliser_name)
 
 
 def _try(weights: Weights) -> Point:
@@ -205,7 +206,7 @@ def _measure(work: _Work, weights: Weights) -> Point:
 def sweep(
     rows_path: Path,
     alphabet: Alphabet,
-    lm_path: Path,
+    lm_path: Path | None,
     points: Sequence[Weights],
     jobs: int = 1,
     normaliser_name: str = "basic",
@@ -213,11 +214,14 @@ def sweep(
 ) -> list[Point]:
     """Word errors at every point of the grid, in the grid's order; done is told of each as it is ready.
 
+    lm_path: None to search without a language model.
+
     Raises InputError for saved rows that cannot be read, LanguageModelError for a model that cannot be used.
     """
     rows = load(rows_path)
-    language_model = LanguageModel.load(lm_path)
-    language_model.check_fits(alphabet)
+    language_model = None if lm_path is None else LanguageModel.load(lm_path)
+    if language_model is not None:
+        language_model.check_fits(alphabet)
     if any(one.ndim != 2 or one.shape[1] != len(alphabet) for one in rows.log_probs):
         raise InputError(f"{rows_path}: saved by a model with another alphabet; delete it to compute them anew")
     found = []
@@ -229,7 +233,7 @@ def sweep(
         return found
     # spawn: a forked child would inherit the network's threads in an unknown state
     spawn = multiprocessing.get_context("spawn")
-    settings = (str(rows_path), alphabet, str(lm_path), normaliser_name)
+    settings = (rows_path, alphabet, lm_path, normaliser_name)
     with ProcessPoolExecutor(jobs, spawn, initializer=_start, initargs=settings) as pool:
         for point in pool.map(_try, points):
             found.append(point)

@@ -1,0 +1,90 @@
+"""What an adaptation brings and costs, shown on a domain that the project has recordings of.
+
+    python benchmarks/adapt.py DATA ROWS.npz speechocean762 an4
+
+For each source: its training transcripts, without any sentence that is tested, are written as a user's notes;
+`transcribe adapt` makes a model of them; word errors of all sources are counted before and after. DATA holds
+train.jsonl and dev.jsonl; ROWS.npz are log-probabilities that `transcribe lm tune DATA/dev.jsonl --rows ROWS.npz`
+keeps. Seconds are the processor's, so other work on the machine changes them little.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from transcribe_cli.bundle.store import find
+from transcribe_cli.evaluate import tune
+from transcribe_cli.lm import recipe
+
+
+def notes(data: Path, source: str) -> tuple[list[str], int]:
+    """The different training sentences of a source, and how many were left out since they are tested.
+
+    A sentence is left out where a tested one is part of it, it is part of a tested one, or both share eight words in a
+    row; of sentences of up to two words only equal ones are, else every note that says "four" would go.
+    """
+    tested = {" ".join(line.split()) for line in recipe.transcripts(data / "dev.jsonl", "")}
+    sentences = list(dict.fromkeys(" ".join(line.split()) for line in recipe.transcripts(data / "train.jsonl", source)))
+    overlapping = recipe.overlaps(sentences, recipe.overlap_hashes(tested))
+    longer = [f" {line} " for line in tested if line.count(" ") > 1]
+    kept = []
+    for i, sentence in enumerate(sentences):
+        inside = sentence.count(" ") > 1 and any(f" {sentence} " in line for line in longer)
+        around = any(line in f" {sentence} " for line in longer)
+        if i not in overlapping and sentence not in tested and not inside and not around:
+            kept.append(sentence)
+    return kept, len(sentences) - len(kept)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("rows", type=Path)
+    parser.add_argument("sources", nargs="+")
+    parser.add_argument("--model", default="en")
+    parser.add_argument("--weight", help="in place of what held-out sentences say")
+    arguments = parser.parse_args()
+    bundle = find(arguments.model)
+    entry = bundle.card.language_model
+    assert entry is not None
+    assert bundle.language_model_path is not None
+    weights = tune.standard(entry.lm_weight, entry.word_bonus)
+    names = sorted(set(tune.load(arguments.rows).sources))
+    print(f"| notes | sentences | left out | weight | processor seconds | {' | '.join(names)} | all |")
+    print("|---" * (len(names) + 6) + "|", flush=True)
+
+    def row(title: str, path: Path) -> None:
+        point = tune.sweep(arguments.rows, bundle.card.alphabet, path, [weights])[0]
+        rates = " | ".join(f"{100 * point.counts[name].rate:.2f}" for name in names)
+        print(f"| {title} | {rates} | {100 * point.words.rate:.2f} |", flush=True)
+
+    row("none |  |  |  | ", bundle.language_model_path)
+    for source in arguments.sources:
+        with tempfile.TemporaryDirectory() as folder:
+            kept, dropped = notes(arguments.data, source)
+            (Path(folder) / "notes.txt").write_text(".\n".join(line.capitalize() for line in kept) + ".\n")
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            command = [
+                sys.executable,
+                "-m",
+                "transcribe_cli",
+                "adapt",
+                f"{folder}/notes.txt",
+                "-o",
+                f"{folder}/adapted",
+            ]
+            command += ["--model", arguments.model] + (["--weight", arguments.weight] if arguments.weight else [])
+            subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            weight = json.loads((Path(folder) / "adapted" / "adaptation.json").read_text())["weight"]
+            title = f"{source} | {len(kept)} | {dropped} | {weight:.2f} | {seconds:.0f}"
+            row(title, Path(folder) / "adapted" / entry.file)
+
+
+if __name__ == "__main__":
+    main()
