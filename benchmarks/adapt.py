@@ -1,11 +1,11 @@
 """What an adaptation brings and costs, shown on a domain that the project has recordings of.
 
-    python benchmarks/adapt.py DATA ROWS.npz speechocean762 an4
+    python benchmarks/adapt.py DATA ROWS.npz speechocean762 an4 speechocean762+an4
 
-For each source: its training transcripts, without any sentence that is tested, are written as a user's notes;
-`transcribe adapt` makes a model of them; word errors of all sources are counted before and after. DATA holds
-train.jsonl and dev.jsonl; ROWS.npz are log-probabilities that `transcribe lm tune DATA/dev.jsonl --rows ROWS.npz`
-keeps. Seconds are the processor's, so other work on the machine changes them little.
+For each source, or sources joined by +: their training transcripts, without any sentence that is tested, are written
+as a user's notes; `transcribe adapt` makes a model of them; word errors of all sources are counted before and after.
+DATA holds train.jsonl and dev.jsonl; ROWS.npz are log-probabilities that `transcribe lm tune DATA/dev.jsonl --rows
+ROWS.npz` keeps. Seconds are the processor's, so other work on the machine changes them little.
 """
 
 import argparse
@@ -65,7 +65,8 @@ def main() -> None:
     row("none |  |  |  | ", bundle.language_model_path)
     for source in arguments.sources:
         with tempfile.TemporaryDirectory() as folder:
-            kept, dropped = notes(arguments.data, source)
+            found = [notes(arguments.data, name) for name in source.split("+")]
+            kept, dropped = [line for lines, _ in found for line in lines], sum(n for _, n in found)
             (Path(folder) / "notes.txt").write_text(".\n".join(line.capitalize() for line in kept) + ".\n")
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             command = [
