@@ -19,6 +19,9 @@ def export(
     model_version: Annotated[str, typer.Option(help="the model's version in its card")] = "1",
     weights: Annotated[str, typer.Option(help="how weights are stored: " + ", ".join(WEIGHTS))] = "float16",
     keep_float: Annotated[list[str] | None, typer.Option(help="int8: parts of node names that stay float")] = None,
+    ragged: Annotated[
+        bool, typer.Option(help="a graph that takes lengths: unequal windows share a batch on a GPU; slower on a CPU")
+    ] = False,
     card: Annotated[Path | None, typer.Option(help="config whose [card] goes into the card: data, licences")] = None,
     measure: Annotated[Path | None, typer.Option(help="manifest to measure word errors and speed on")] = None,
     limit: Annotated[int, typer.Option(help="utterances of each source to measure; 0: all")] = 0,
@@ -32,7 +35,7 @@ def export(
     except ImportError as error:
         raise MissingExtra("exporting", error.name or "torch", "train") from error
     extra = options.load(card).card if card is not None else {}
-    difference = exporting.export(checkpoints, out, model_version, weights, extra, tuple(keep_float or ()))
+    difference = exporting.export(checkpoints, out, model_version, weights, extra, tuple(keep_float or ()), ragged)
     size = sum(path.stat().st_size for path in out.iterdir() if path.is_file())
     print(f"{out}: {size / 1e6:.1f} MB, {weights}")
     print(

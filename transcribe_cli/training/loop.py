@@ -291,8 +291,10 @@ class Teacher:
 
     def loss(self, mel: Tensor, lengths: Tensor, log_probs: Tensor, rows: Tensor) -> Tensor:
         """mel (batch, frames, bands) as both see it."""
-        feed = {"mel": mel.transpose(1, 2).contiguous().numpy(), "lengths": lengths.numpy()}
-        told = torch.from_numpy(self._graph.run(["log_probs"], feed)[0]).to(log_probs.device)
+        from .export import run_batch
+
+        heard = run_batch(self._graph, mel.transpose(1, 2).contiguous().numpy(), lengths.numpy())
+        told = torch.from_numpy(heard).to(log_probs.device)
         n = min(told.shape[1], log_probs.shape[1])
         inside = encoders.valid(rows.clamp(max=n), n)
         each = (told[:, :n].exp() * (told[:, :n] - log_probs[:, :n])).sum(2)

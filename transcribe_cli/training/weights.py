@@ -1,7 +1,8 @@
 """Weights read back out of an exported graph, float or int8, under PyTorch's names: where fine-tuning begins.
 
 The exporter keeps the names of biases, convolutions and normalisations; matrices of linear and recurrent layers are
-transposed or re-ordered, and are found by the name of the node that uses them (`/head/layers.0/ahead/LSTM`).
+transposed or re-ordered, and are found by the name of the node that uses them: `/head/layers.0/both/LSTM` for both
+directions of a layer, or `…/ahead/LSTM` and `…/back/LSTM` in a graph with lengths.
 """
 
 from pathlib import Path
@@ -16,6 +17,8 @@ from ..errors import ModelError
 from . import checkpoint
 
 Array = npt.NDArray[np.float32]
+
+PRODUCTS = ("MatMul", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul")
 
 
 def begin(path: Path) -> dict[str, torch.Tensor]:
@@ -55,7 +58,9 @@ def read(path: Path) -> dict[str, torch.Tensor]:
     for node in graph.node:
         module = node.name.rpartition("/")[0].strip("/").replace("/", ".")
         module = f"encoder.{module}" if module.startswith("blocks.") else module
-        if node.op_type in ("MatMul", "MatMulInteger") and (matrix := _weight(node.input[1], stored)) is not None:
+        if node.op_type in PRODUCTS and (matrix := _weight(node.input[1], stored)) is not None:
+            if module.rpartition(".")[2].startswith("conv"):  # a convolution over three frames, as one product
+                matrix = matrix.reshape(3, -1, matrix.shape[1])
             state[f"{module}.weight"] = np.ascontiguousarray(matrix.T)
         elif node.op_type in ("LSTM", "DynamicQuantizeLSTM", "GRU"):
             state |= _recurrent(module, node, stored)
@@ -82,15 +87,18 @@ def _recurrent(module: str, node: onnx.NodeProto, stored: dict[str, npt.NDArray[
     """ONNX keeps gates as i o f c (LSTM) or z r h (GRU); PyTorch as i f g o, or r z n."""
     order = [0, 2, 3, 1] if "LSTM" in node.op_type else [1, 0, 2]
     found = {}
-    for i, name in ((1, "weight_ih_l0"), (2, "weight_hh_l0")):
-        matrix = _weight(node.input[i], stored)
-        if matrix is None:
-            return {}
-        gates = matrix[0].T if "DynamicQuantize" in node.op_type else matrix[0]
-        found[f"{module}.{name}"] = _gates(gates, order)
-    both = np.asarray(stored[node.input[3]], np.float32)[0]
-    for half, name in zip(np.split(both, 2), ("bias_ih_l0", "bias_hh_l0"), strict=True):
-        found[f"{module}.{name}"] = _gates(half, order)
+    layer, _, last = module.rpartition(".")
+    directions = (f"{layer}.ahead", f"{layer}.back") if last == "both" else (module,)
+    matrices = [_weight(node.input[i], stored) for i in (1, 2)]
+    biases = np.asarray(stored[node.input[3]], np.float32)
+    for i, direction in enumerate(directions[: len(biases)]):
+        for matrix, name in zip(matrices, ("weight_ih_l0", "weight_hh_l0"), strict=True):
+            if matrix is None:
+                return {}
+            gates = matrix[i].T if "DynamicQuantize" in node.op_type else matrix[i]
+            found[f"{direction}.{name}"] = _gates(gates, order)
+        for half, name in zip(np.split(biases[i], 2), ("bias_ih_l0", "bias_hh_l0"), strict=True):
+            found[f"{direction}.{name}"] = _gates(half, order)
     return found
 
 

@@ -1,0 +1,195 @@
+"""The network as it is exported: what PyTorch computes, in operators that ONNX Runtime is quick at.
+
+`Masked` takes (input, lengths) and runs ragged batches. `Alone` takes the input by itself: every row of a batch is as
+long as the others, as on a CPU, where each window runs alone. It has no mask to compute (a sixth of the time at 15 s),
+reads both directions of a recurrent layer in one operator, and attends in ONNX Runtime's own fused operator, which
+never writes the (frames, frames) scores to memory. Convolutions are matrix products, which can be int8.
+"""
+
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import TrainingError
+from .encoder import Attention, Block, WhisperEncoder
+from .network import ConvEncoder, Head, Recogniser, Recurrent
+
+
+class Masked(nn.Module):
+    """(input, lengths) → log_probs, as the network itself computes them."""
+
+    def __init__(self, network: Recogniser) -> None:
+        super().__init__()
+        self.encoder, self.head, self.mixture = network.encoder, network.head, network.mixture
+        self.network = [network]  # in a list, so that its parameters are not found twice
+        self.fused = False  # whether operators of ONNX Runtime's own domain are used
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        hidden, frames = self.network[0].encode(inputs, lengths)
+        log_probs: Tensor = self.head(hidden, frames)[0]
+        return log_probs
+
+
+class Alone(nn.Module):
+    """input → log_probs of a batch without padding; the parameters keep the network's names."""
+
+    def __init__(self, network: Recogniser) -> None:
+        super().__init__()
+        self.encoder, self.head, self.mixture = _encoder(network.encoder), HeadAlone(network.head), network.mixture
+        self.fused = isinstance(self.encoder, WhisperAlone)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs = self.encoder(inputs)
+        if self.mixture is None:
+            hidden = outputs[-1]
+        else:
+            weights = torch.softmax(self.mixture, 0)
+            hidden = torch.stack([x * w for x, w in zip(outputs, weights, strict=True)]).sum(0)
+        log_probs: Tensor = self.head(hidden)
+        return log_probs
+
+
+class _FusedAttention(torch.autograd.Function):
+    """softmax(q kᵀ / √d) v over heads that lie side by side; in the graph one operator of ONNX Runtime."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+        batch, frames, dimension = q.shape
+        q, k, v = (x.view(batch, frames, heads, dimension // heads).transpose(1, 2) for x in (q, k, v))
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return mixed.transpose(1, 2).reshape(batch, frames, dimension)
+
+    @staticmethod
+    def symbolic(g: Any, q: Any, k: Any, v: Any, heads: int) -> Any:
+        out = g.op("com.microsoft::MultiHeadAttention", q, k, v, num_heads_i=heads)
+        out.setType(q.type())
+        return out
+
+
+class AttentionAlone(nn.Module):
+    """`encoder.Attention` without a mask."""
+
+    def __init__(self, attention: Attention) -> None:
+        super().__init__()
+        self.heads = attention.heads
+        self.query, self.key, self.value, self.out = attention.query, attention.key, attention.value, attention.out
+
+    def forward(self, x: Tensor) -> Tensor:
+        mixed: Tensor = _FusedAttention.apply(self.query(x), self.key(x), self.value(x), self.heads)
+        out: Tensor = self.out(mixed)
+        return out
+
+
+class BlockAlone(nn.Module):
+    """`encoder.Block` without a mask."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__()
+        self.attention_norm, self.attention = block.attention_norm, AttentionAlone(block.attention)
+        self.feed_norm, self.feed_in, self.feed_out = block.feed_norm, block.feed_in, block.feed_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.attention_norm(x))
+        out: Tensor = x + self.feed_out(F.gelu(self.feed_in(self.feed_norm(x))))
+        return out
+
+
+class ConvAsMatrix(nn.Linear):
+    """A convolution over three frames as one matrix product, which can be int8: (batch, frames, in) → (…, out)."""
+
+    def __init__(self, conv: nn.Conv1d) -> None:
+        if conv.kernel_size != (3,) or conv.padding != (1,):
+            raise TypeError(f"{conv} is no convolution over three frames with one of padding")
+        super().__init__(3 * conv.in_channels, conv.out_channels)
+        self.stride = conv.stride[0]
+        weight = conv.weight.detach().permute(0, 2, 1).reshape(conv.out_channels, -1)
+        self.load_state_dict({"weight": weight, "bias": conv.bias.detach()})  # type: ignore[union-attr]
+
+    def forward(self, x: Tensor) -> Tensor:
+        frames = x.shape[1]
+        padded = F.pad(x, (0, 0, 1, 1))
+        return super().forward(torch.cat([padded[:, i : i + frames : self.stride] for i in range(3)], 2))
+
+
+class WhisperAlone(nn.Module):
+    """`encoder.WhisperEncoder`: the normalised outputs of its blocks."""
+
+    def __init__(self, encoder: WhisperEncoder) -> None:
+        super().__init__()
+        self.conv1, self.conv2, self.norm = ConvAsMatrix(encoder.conv1), ConvAsMatrix(encoder.conv2), encoder.norm
+        self.blocks = nn.ModuleList(BlockAlone(cast(Block, block)) for block in encoder.blocks)
+        self.register_buffer("positions", cast(Tensor, encoder.positions), persistent=False)
+
+    def forward(self, mel: Tensor) -> list[Tensor]:
+        x = F.gelu(self.conv2(F.gelu(self.conv1(mel.transpose(1, 2)))))
+        positions: Tensor = self.positions  # type: ignore[assignment]
+        x = x + positions[: x.shape[1]]
+        outputs = []
+        for block in self.blocks:
+            x = block(x)
+            outputs.append(self.norm(x))
+        return outputs
+
+
+class ConvAlone(nn.Module):
+    """`network.ConvEncoder`, its output as a list of one."""
+
+    def __init__(self, encoder: ConvEncoder) -> None:
+        super().__init__()
+        self.convs, self.norms = encoder.convs, encoder.norms
+
+    def forward(self, mel: Tensor) -> list[Tensor]:
+        x = mel
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = F.gelu(norm(conv(x).transpose(1, 2))).transpose(1, 2)
+        return [x.transpose(1, 2)]
+
+
+def _encoder(encoder: nn.Module) -> WhisperAlone | ConvAlone:
+    if isinstance(encoder, ConvEncoder):
+        return ConvAlone(encoder)
+    if isinstance(encoder, WhisperEncoder):
+        return WhisperAlone(encoder)
+    raise TrainingError("only encoders of log-mel frames can be exported: whisper-tiny.en, whisper-base, conv")
+
+
+class RecurrentAlone(nn.Module):
+    """`network.Recurrent`, both directions in one operator: (steps, batch, inputs) → (steps, batch, width)."""
+
+    def __init__(self, layer: Recurrent) -> None:
+        super().__init__()
+        ahead, back = layer.ahead, layer.back
+        self.both = type(ahead)(ahead.input_size, ahead.hidden_size, bidirectional=back is not None)
+        state = dict(ahead.state_dict())
+        if back is not None:
+            state |= {f"{name}_reverse": value for name, value in back.state_dict().items()}
+        self.both.load_state_dict(state)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.both(x)[0]
+        return out
+
+
+class HeadAlone(nn.Module):
+    """`network.Head`: (batch, frames, dimension) → log_probs."""
+
+    def __init__(self, head: Head) -> None:
+        super().__init__()
+        self.stack, self.rows, self.tokens = head.stack, head.rows, head.tokens
+        self.norm, self.dense = head.norm, head.dense
+        self.layers = nn.ModuleList(RecurrentAlone(cast(Recurrent, layer)) for layer in head.layers)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        batch, frames, dimension = hidden.shape
+        if self.norm is not None:
+            hidden = self.norm(hidden)
+        short = (self.stack - frames % self.stack) % self.stack
+        hidden = F.pad(hidden, (0, 0, 0, short))
+        steps = (frames + short) // self.stack
+        x = hidden.reshape(batch, steps, self.stack * dimension).transpose(0, 1)  # recurrent operators want steps first
+        for layer in self.layers:
+            x = layer(x)
+        scores = self.dense(x.transpose(0, 1))
+        return torch.log_softmax(scores.reshape(batch, steps * self.rows, self.tokens), 2)
