@@ -47,6 +47,26 @@ def test_a_character_model_says_what_it_is_and_scores_characters(
     assert figures["unknown words"] == "0 of 9 (0.00 %)"
 
 
+def test_the_cpp_engine_is_not_asked_to_read_characters(unclear: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("text.txt").write_text("bad\na bad\n")
+    run(["lm", "build", "text.txt", "-o", "char.bin", "-q", "--unit", "char"])
+    assert run(["unclear.wav", "--lm", "char.bin", "--decoder", "fast"]) == 2
+    assert "take --decoder beam" in capsys.readouterr().err
+
+
+def test_a_penalty_of_1000_lets_only_words_of_the_model_through(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # "deaf" is heard clearly; the model knows "dead" and what is farther off
+    soundfile.write("deaf.wav", toy_model.sound("deaf") + 0.2 * toy_model.sound("dead"), 16000)
+    Path("text.txt").write_text("dead\na dead cab\n")
+    run(["lm", "build", "text.txt", "-o", "lm.bin", "-q"])
+    capsys.readouterr()
+    heard = []
+    for penalty in ("0", "1000"):
+        assert run(["deaf.wav", "--lm", "lm.bin", "--token-min-logp", "-100", "--unknown-penalty", penalty]) == 0
+        heard.append(capsys.readouterr().out.strip())
+    assert heard == ["deaf", "dead"]
+
+
 @pytest.mark.parametrize("unit", ["word", "char"])
 @pytest.mark.parametrize(("text", "reason"), [("BAD CAB", "lower-case text"), ("плохо такси", "can spell only")])
 def test_a_model_of_another_case_or_alphabet_is_refused_in_one_line(
