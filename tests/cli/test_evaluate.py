@@ -127,6 +127,20 @@ def test_two_evaluations_are_compared(home, capsys):
     out = " ".join(capsys.readouterr().out.split())
     assert "+16.67 points" in out
     assert ": different at the 5 % level" in out
+    command = ["evaluate", "--compare", "one.json", "two.json", "--json", "-", "--report", "both.html"]
+    assert run(command) == 0
+    assert json.loads(capsys.readouterr().out)["systems"][0]["errors"] == 20
+    assert "20 utterances are not heard alike" in (home / "both.html").read_text()
+
+
+def test_evaluations_with_other_normalisers_are_not_compared(home, capsys):
+    (home / "ref.txt").write_text("a b\n")
+    for name in ("none", "basic"):
+        texts = ["--ref", "ref.txt", "--hyp", "ref.txt", "--normalizer", name]
+        assert run(["evaluate", *texts, "--json", f"{name}.json"]) == 0
+    capsys.readouterr()
+    assert run(["evaluate", "--compare", "none.json", "basic.json"]) == 2
+    assert "--normalizer none" in capsys.readouterr().err
 
 
 def test_one_file_may_hold_references_and_hypotheses(home, capsys):

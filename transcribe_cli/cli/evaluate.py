@@ -12,8 +12,8 @@ from ..audio.options import AudioOptions
 from ..bundle.session import RuntimeOptions
 from ..decoding.options import DecodingOptions
 from ..emission.windows import WindowOptions
-from ..errors import OptionError
-from ..evaluate import measure, report, sweep, terminal, texts
+from ..errors import InputError, OptionError
+from ..evaluate import measure, report, sweep, terminal, texts, versus
 from ..evaluate.compare import compare
 from ..evaluate.mend import mend_card
 from ..evaluate.options import EvaluateOptions
@@ -85,7 +85,7 @@ def evaluate(
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False)
     failed, sounds = 0, dict[str, str]()
     if compare_files is not None:
-        _compare(*compare_files, console)
+        _compare(*compare_files, console, json_file, report_file)
         return
     if manifest is None:
         summary = _score_texts(ref, hyp, ref_format, hyp_format, evaluate_options)
@@ -192,8 +192,19 @@ def _mend(recogniser: Recogniser, calibration: dict[str, Any] | None) -> str:
     return f"the card's confidence_temperature is now {temperature:g}"
 
 
-def _compare(first: Path, second: Path, console: "Console") -> None:
-    sides = [report.read(path)["systems"][0] for path in (first, second)]
+def _compare(first: Path, second: Path, console: "Console", json_file: Path | None, report_file: Path | None) -> None:
+    summaries = [report.read(path) for path in (first, second)]
+    normalisers = [summary["normalizer"] for summary in summaries]
+    if normalisers[0] != normalisers[1]:
+        raise InputError(f"{first} was scored with --normalizer {normalisers[0]}, {second} with {normalisers[1]}")
+    sides = [summary["systems"][0] for summary in summaries]
     found = compare(report.counts_by_id(sides[0]), report.counts_by_id(sides[1]))
     names = [f"{side['name']} ({path.name})" for side, path in zip(sides, (first, second), strict=True)]
-    terminal.show_comparison(names, found, console)
+    if json_file is not None and str(json_file) == "-":
+        sys.stdout.write(report.dump(versus.as_json(names, found)))
+    else:
+        terminal.show_comparison(names, sides, found, console)
+        if json_file is not None:
+            write_atomically(json_file, report.dump(versus.as_json(names, found)))
+    if report_file is not None:
+        write_atomically(report_file, versus.page(names, sides, found, normalisers[0]))

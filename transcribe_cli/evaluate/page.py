@@ -70,6 +70,11 @@ def page(summary: Mapping[str, Any], sounds: Mapping[str, str] | None = None, ti
         parts.append(_utterances([by_id[row["id"]] for row in suspected], {}))
     parts.append(f"<h2>Utterances of {escape(systems[0]['name'])}, worst first</h2>")
     parts.append(_utterances(sorted(by_id.values(), key=lambda u: -_n_errors(u)), sounds))
+    return document(title, parts)
+
+
+def document(title: str, parts: Sequence[str]) -> str:
+    """A whole page of parts that are HTML: with style and script, and forbidden to load anything."""
     body = "\n".join(parts)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
@@ -95,8 +100,9 @@ def _cell(cell: Any) -> str:
     return f"<td>{escape(str(cell))}</td>"
 
 
-def _rate(rate: float | None) -> tuple[str, float]:
-    return percent(rate), 1e9 if rate is None or rate == float("inf") else round(rate, 6)
+def rate(value: float | None) -> tuple[str, float]:
+    """A cell with a rate that sorts; unknown and infinite ones last."""
+    return percent(value), 1e9 if value is None or value == float("inf") else round(value, 6)
 
 
 def _overview(summary: Mapping[str, Any]) -> str:
@@ -108,11 +114,11 @@ def _overview(summary: Mapping[str, Any]) -> str:
         rows.append(
             [
                 system["name"],
-                _rate(words["rate"]),
+                rate(words["rate"]),
                 f"{percent(low)} – {percent(high)}",
                 *counts,
-                _rate(system["characters"]["rate"]),
-                _rate(system["sentences"]["rate"]),
+                rate(system["characters"]["rate"]),
+                rate(system["sentences"]["rate"]),
             ]
         )
     headings = ["system", "WER", "95 %", "words", "substituted", "deleted", "inserted", "CER", "sentences wrong"]
@@ -135,7 +141,7 @@ def _group(name: str, systems: Sequence[Mapping[str, Any]]) -> str:
             (escape(value.split(": ", 1)[-1]), None),
             own["sentences"]["reference"],
             own["words"]["reference"],
-            *(_rate(group_rate(system, name, value)) for system in systems),
+            *(rate(group_rate(system, name, value)) for system in systems),
         ]
         for value, own in groups.items()
     ]
@@ -157,7 +163,7 @@ def _group(name: str, systems: Sequence[Mapping[str, Any]]) -> str:
 
 def _robustness(rows: Sequence[Mapping[str, Any]]) -> str:
     names = [system["name"] for system in rows[0]["systems"]]
-    cells = [[row["condition"], *(_rate(system["words"]["rate"]) for system in row["systems"])] for row in rows]
+    cells = [[row["condition"], *(rate(system["words"]["rate"]) for system in row["systems"])] for row in rows]
     series = [
         (name, [(r["systems"][k]["words"]["rate"], *r["systems"][k]["words"]["interval"]) for r in rows])
         for k, name in enumerate(names)
@@ -171,7 +177,7 @@ def _sweep(points: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [
             *((f"{value:g}", value) for value in point["settings"].values()),
-            _rate(point["words"]["rate"]),
+            rate(point["words"]["rate"]),
             point["words"]["errors"],
             (f"{point['decoding_times_real_time']:.0f}", round(point["decoding_times_real_time"], 3)),
         ]
@@ -241,7 +247,7 @@ def _utterances(utterances: Sequence[Mapping[str, Any]], sounds: Mapping[str, st
             [
                 (f"{aligned(one['alignment'])}{player}<br><small>{escape(one['id'])}</small>", None),
                 n,
-                _rate(n / words if words else (float("inf") if n else 0.0)),
+                rate(n / words if words else (float("inf") if n else 0.0)),
                 _number(one["duration"], 1),
                 _number(one["confidence"], 2),
                 _number(one["snr_db"], 0),

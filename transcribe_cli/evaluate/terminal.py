@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from .compare import Comparison
 from .report import group_rate, percent
+from .versus import verdict
 
 if TYPE_CHECKING:  # rich is loaded when something is shown
     from rich.console import Console
@@ -43,8 +44,10 @@ def show(summary: Mapping[str, Any], console: "Console", worst: int = 5, details
             console.print(coloured(utterance["alignment"]))
 
 
-def show_comparison(names: Sequence[str], comparison: Comparison, console: "Console") -> None:
-    """Prints two systems side by side with the test's verdict."""
+def show_comparison(
+    names: Sequence[str], systems: Sequence[Mapping[str, Any]], comparison: Comparison, console: "Console"
+) -> None:
+    """Prints two systems side by side with the test's verdict. systems: one of each summary."""
     from rich.table import Table
 
     table = Table(title="matched pairs", title_justify="left")
@@ -58,13 +61,11 @@ def show_comparison(names: Sequence[str], comparison: Comparison, console: "Cons
     ):
         table.add_row(name, str(counts.errors), str(counts.reference), percent(counts.rate), f"{better} utterances")
     console.print(table)
-    console.print(
-        f"difference {100 * comparison.difference:+.2f} points "
-        f"(95 %: {100 * comparison.difference_low:+.2f} to {100 * comparison.difference_high:+.2f}), "
-        f"z = {comparison.z:.2f}, p = {comparison.p:.4f}, the second wins in {100 * comparison.second_wins:.1f} % of "
-        f"bootstrap sets: {'different' if comparison.p < 0.05 else 'not told apart'} at the 5 % level",
-        highlight=False,
-    )
+    console.print(verdict(comparison), highlight=False)
+    named = [{**system, "name": name} for system, name in zip(systems, names, strict=True)]
+    for name, groups in systems[0]["groups"].items():
+        if len(groups) > 1 and name in systems[1]["groups"]:
+            console.print(_groups(name, groups, named))
 
 
 def coloured(alignment: Sequence[Sequence[str | None]]) -> "Text":
