@@ -84,12 +84,15 @@ def stages(path: Path, model: str) -> dict[str, float]:
 
 def whole(arguments: list[str]) -> tuple[float, float, float]:
     """(wall seconds to the first output, to the end, peak memory in MB) of a `transcribe` process."""
+    # an installed package has its bytecode beside it: where it may not be written, every start would compile anew
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     begun = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "transcribe_cli", *arguments],
         stdout=subprocess.PIPE,
         bufsize=0,
         cwd=tempfile.gettempdir(),
+        env=environment,
     )
     assert process.stdout is not None
     process.stdout.read(1)

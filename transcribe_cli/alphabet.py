@@ -17,6 +17,7 @@ class Alphabet:
     blank: int = 0
     boundary: str | None = " "
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
+    _by_length: tuple[str, ...] = field(init=False, repr=False, compare=False)  # empty where all are single characters
 
     def __post_init__(self) -> None:
         if not 0 <= self.blank < len(self.tokens):
@@ -25,6 +26,8 @@ class Alphabet:
         if len(index) != len(self.tokens) - 1:
             raise ValueError("the alphabet has the same token twice")
         object.__setattr__(self, "_index", index)
+        longest_first = () if all(len(token) == 1 for token in index) else sorted(index, key=len, reverse=True)
+        object.__setattr__(self, "_by_length", tuple(longest_first))
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -57,13 +60,12 @@ class Alphabet:
         words = text.split()
         if self.boundary is None:
             return words
-        if all(len(token) == 1 for i, token in enumerate(self.tokens) if i != self.blank):
+        if not self._by_length:
             return list(self.boundary.join(words))
         # longest match first, for alphabets with units of several characters
-        by_length = sorted(self._index, key=len, reverse=True)
         rest, units = self.boundary.join(words), []
         while rest:
-            unit = next((token for token in by_length if rest.startswith(token)), rest[0])
+            unit = next((token for token in self._by_length if rest.startswith(token)), rest[0])
             units.append(unit)
             rest = rest[len(unit) :]
         return units

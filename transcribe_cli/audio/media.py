@@ -5,7 +5,6 @@ import importlib.util
 import logging
 import os
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -153,6 +152,8 @@ class MediaSource:
 
     def _decoded(self, first: int) -> Iterator[tuple[int, Floats]]:
         """(position in samples, (n, channels)) pairs from at or before `first` on, without gaps inside."""
+        from fractions import Fraction
+
         import av
 
         info, stream = self.info, self._stream
@@ -192,6 +193,8 @@ class MediaSource:
 
     def _seek(self, first: int) -> int | None:
         """Goes to a packet before `first`; the position if it is known without decoding, else None."""
+        from fractions import Fraction
+
         import av
 
         seconds = max(0.0, first / self.info.sample_rate - SEEK_PREROLL_SECONDS)

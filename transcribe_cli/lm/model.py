@@ -81,14 +81,17 @@ class LanguageModel:
 
     def has_prefix(self, prefix: str) -> bool:
         """Whether some word starts with this; True for everything where the words are not known."""
-        words = self._sorted
-        if words is None:
-            # sorted once, on first use: `transcribe --no-lm` and `lm info` never pay for it
-            words = self._sorted = sorted(self.words)
+        words = self._sorted_words() if self._sorted is None else self._sorted
         if not words:
             return True
         at = bisect_left(words, prefix)
         return at < len(words) and words[at].startswith(prefix)
+
+    def _sorted_words(self) -> list[str]:
+        """The words in order: sorted once, on first use, since `lm info` and the like can do without."""
+        if self._sorted is None:
+            self._sorted = sorted(self.words)
+        return self._sorted
 
     def knows(self, word: str) -> bool:
         """Whether the model has seen the word."""
@@ -127,7 +130,7 @@ class LanguageModel:
             sample = sorted(self.words - set(SPACES))
         else:
             # every k-th word is enough to tell another script or case, and takes a millisecond
-            words = sorted(self.words)
+            words = self._sorted_words()
             sample = words[:: max(1, len(words) // 2000)]
         spelt = [word for word in sample if alphabet.spells(word)]
         if not sample or 2 * len(spelt) >= len(sample):
@@ -163,6 +166,7 @@ def _open(path: Path, named: Path) -> Any:
 def _tail(reason: str) -> str:
     """What KenLM says is wrong, without the source line it says it from."""
     line = " ".join(reason.split())
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     return line.split("' threw ")[-1].split(" because ")[-1][:200]
 
 
