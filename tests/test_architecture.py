@@ -21,7 +21,7 @@ FLOORS = [
     ["pipeline"],
     ["batch", "journal"],
     ["engine", "cluster"],
-    ["api", "writers", "evaluate", "config", "adapt"],
+    ["api", "writers", "evaluate", "config", "adapt", "inspection", "doctor"],
     ["training"],
     ["cli"],
     ["__main__", "__init__"],

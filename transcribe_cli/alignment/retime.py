@@ -171,7 +171,7 @@ def _inner(lines: list[str], first: int, stop: int, new: NewTimes) -> None:
             if _INNER.fullmatch(part):
                 at = new.words[min(said, len(new.words) - 1)][1] if new.words else new.start_seconds
                 at = min(max(at, new.start_seconds), new.end_seconds)
-                parts[k] = _INNER.sub(lambda m, at=at: f"<{_stamp(at, m)}>", part)  # type: ignore[misc]
+                parts[k] = _INNER.sub(lambda m, at=at: f"<{_stamp(at, m)}>", part)
             else:
                 said += sum(any(c.isalnum() for c in token) for token in _said(part).split())
         lines[i] = "".join(parts)

@@ -58,7 +58,7 @@ class Network:
         options = options or RuntimeOptions()
         self.card = bundle.card
         self.device = _choose_device(options.device)
-        self.threads = options.threads or _usable_cores()
+        self.threads = options.threads or usable_cores()
         if self.device == "cuda":
             self._session = _load(bundle.graph_path, ["CUDAExecutionProvider", "CPUExecutionProvider"], self.threads)
             if "CUDAExecutionProvider" not in self._session.get_providers():
@@ -200,7 +200,8 @@ def _choose_device(wanted: str) -> str:
     return "cpu"
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Cores that this process may use."""
     import os
 
     try:

@@ -5,10 +5,12 @@ metadata carries the card under the key "card" is a bundle too.
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import ModelError, ModelNotFound
 from .card import Card, parse
@@ -45,7 +47,8 @@ def names() -> Iterator[tuple[str, Path]]:
     """(name, folder) of every model in the known folders; an earlier folder's model hides its namesakes."""
     seen = set()
     for root in roots():
-        for card in sorted(root.glob("*/card.json")) if root.is_dir() else []:
+        # a folder that is a model itself is found too, under its own name
+        for card in sorted([*root.glob("card.json"), *root.glob("*/card.json")]) if root.is_dir() else []:
             if card.parent.name not in seen:
                 seen.add(card.parent.name)
                 yield card.parent.name, card.parent
@@ -77,7 +80,7 @@ def find(name: str = DEFAULT) -> Bundle:
 
 def verify(bundle: Bundle) -> dict[str, bool]:
     """File name → whether its sha256 equals the card's, for every checksum in the card."""
-    return {name: _sha256(bundle.folder / name) == expected for name, expected in bundle.card.checksums.items()}
+    return {name: sha256(bundle.folder / name) == expected for name, expected in bundle.card.checksums.items()}
 
 
 def _folder(folder: Path) -> Bundle:
@@ -112,7 +115,28 @@ def _lone_graph(path: Path) -> Bundle:
     return Bundle(card, path.parent, path)
 
 
-def _sha256(path: Path) -> str:
+def files(bundle: Bundle) -> list[Path]:
+    """The files that make up a bundle: all in its folder, or a lone graph with its language model."""
+    if (bundle.folder / "card.json").is_file() and bundle.graph_path == bundle.folder / bundle.card.graph:
+        return sorted(path for path in bundle.folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    return [path for path in (bundle.graph_path, bundle.language_model_path) if path is not None]
+
+
+def read_card(bundle: Bundle) -> dict[str, Any]:
+    """The card's JSON object as it was written, from the folder or the graph's metadata."""
+    beside = bundle.folder / "card.json"
+    if beside.is_file() and bundle.graph_path == bundle.folder / bundle.card.graph:
+        text = beside.read_text(encoding="utf-8")
+    else:
+        from .session import read_metadata
+
+        text = read_metadata(bundle.graph_path).get("card", "{}")
+    card: dict[str, Any] = json.loads(text)
+    return card
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal; "" where the file cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
