@@ -17,6 +17,7 @@ COMMANDS = {  # name → one line of help; the module of the same name (dashes a
     "evaluate": "Measure error rates of a model, or of any transcripts.",
     "align": "Time a known text, score it, re-time subtitles.",
     "status": "Show how far the batches of an output folder are.",
+    "inspect": "Say what recordings are like and what of it hurts recognition.",
     "convert": "Render a JSON transcript in other formats.",
     "lm": "Build, mix, prune and tune language models.",
     "adapt": "Teach a model your words from plain text.",
@@ -25,6 +26,7 @@ COMMANDS = {  # name → one line of help; the module of the same name (dashes a
     "augment-preview": "Hear and see what augmentation does.",
     "train": "Train or fine-tune a model.",
     "export": "Make a model bundle of a checkpoint.",
+    "doctor": "Check the installation, and say what would make it better.",
     "models": "List models, show cards, verify checksums.",
 }
 DEFAULT = "transcribe"
