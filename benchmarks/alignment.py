@@ -5,20 +5,28 @@
 Every line of the manifest is sent through the model. Its own transcript is timed (the hard case: the greedy path does
 not say it; and the easy one: it does), then the manifest's text over all recordings joined and repeated to `--minutes`.
 Seconds are those of the process, so a shared machine still shows too little rather than too much. Also printed: how far
-word times lie from the edges of the sound, found by its energy at pauses; and what forced alignment says of a text
-that was spoilt by leaving out every 40th word and putting in a word after every 40th, over the recordings once.
+word times lie from the edges of the sound, found by its energy at pauses; what forced alignment says of a text
+that was spoilt by leaving out every 40th word and putting in a word after every 40th, over the recordings once; and, in
+groups of eight recordings, whether `transcribe align`'s rules find a sentence put into the text and one taken out of
+it. With --command the whole command is run on one core over the recordings joined, network and all.
 """
 
 import argparse
 import itertools
+import json
 import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 from transcribe_cli import audio
+from transcribe_cli.align import TextOptions, passages
 from transcribe_cli.alignment.forced import AlignedWord, ExtraSpeech, TextWord, align_text, spell
 from transcribe_cli.alignment.words import align_words, word_labels
 from transcribe_cli.alphabet import Alphabet
@@ -38,6 +46,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only so many lines")
     parser.add_argument("--model", default="en")
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--command", action="store_true", help="run `transcribe align` over the recordings joined")
     arguments = parser.parse_args()
     sounds, texts, emissions = [], [], []
     with Recogniser(Options(model=ModelOptions(model=arguments.model))) as recogniser:
@@ -87,6 +96,9 @@ def main() -> None:
         f"left out, {len(heard)} words heard beside the text"
     )
     print(f"memory: {before:.0f} MB before forced alignment, {peak_mb():.0f} MB after")
+    sentences(texts, emissions, alphabet, frame)
+    if arguments.command:
+        command(sounds, texts, card.sample_rate, arguments.model)
 
 
 def timed(work: object) -> float:
@@ -105,6 +117,82 @@ def report(told: list[AlignedWord | ExtraSpeech]) -> str:
     return (
         f"{np.mean([one.supported for one in words]):.1%} supported, {len(told) - len(words)} stretches of extra speech"
     )
+
+
+def sentences(texts: list[str], emissions: list[np.ndarray], alphabet: Alphabet, frame: float) -> None:
+    """Eight recordings at a time: with their text, with a sentence of another group put in, with one taken out."""
+    rng, group, told_words, rules = np.random.default_rng(0), 8, TextOptions().missing_words, TextOptions()
+    falsely, false_words, n_words, found_in, found_out, n = 0, 0, 0, 0, 0, 0
+    inside, around = [], []
+    for begin in range(0, len(texts) - group + 1, group):
+        parts, said = emissions[begin : begin + group], texts[begin : begin + group]
+        rest = [t for i, t in enumerate(texts) if not begin <= i < begin + group and len(t.split()) >= 8]
+        longer = [k for k in range(1, group - 1) if len(said[k].split()) >= 6]
+        if not rest or not longer:
+            continue
+        n += 1
+
+        def told(words: list[str], parts: list[np.ndarray] = parts) -> tuple[list[AlignedWord], list[ExtraSpeech]]:
+            found = list(align_text([(np.concatenate(parts), 0.0)], [TextWord(w, w) for w in words], alphabet, frame))
+            extra = [one for one in found if isinstance(one, ExtraSpeech)]
+            loud = [one for one in extra if one.end_seconds - one.start_seconds >= rules.extra_seconds]
+            return [one for one in found if isinstance(one, AlignedWord)], loud
+
+        words, extra = told(" ".join(said).split())
+        falsely += len(list(passages(words, told_words))) + len(extra)
+        false_words += sum(not one.supported for one in words)
+        n_words += len(words)
+        own = " ".join(said).split()
+        new = rest[int(rng.integers(len(rest)))].split()[:25]
+        at = int(rng.integers(1, len(own)))
+        words, _ = told([*own[:at], *new, *own[at:]])
+        hit = [p for p in passages(words, told_words) if p.first < at + len(new) and p.last >= at]
+        inside.append(sum(min(p.last + 1, at + len(new)) - max(p.first, at) for p in hit) / len(new))
+        around.append(sum(p.last - p.first + 1 for p in hit) - inside[-1] * len(new))
+        found_in += inside[-1] >= 0.5
+        k = int(rng.choice(longer))
+        left, right = (sum(len(p) for p in parts[:j]) * frame for j in (k, k + 1))
+        _, extra = told(" ".join(said[:k] + said[k + 1 :]).split())
+        held = sum(max(0.0, min(e.end_seconds, right) - max(e.start_seconds, left)) for e in extra)
+        found_out += held >= 0.3 * (right - left)
+    if n:
+        print(
+            f"sentences: of {n} put in {found_in} are found ({np.mean(inside):.1%} of their words, "
+            f"{np.mean(around):.2f} words beside them), of {n} taken out {found_out}; with the true text {falsely} "
+            f"passages are told that are none, and {false_words / n_words:.2%} of the words are marked"
+        )
+
+
+def command(sounds: list[np.ndarray], texts: list[str], rate: int, model: str) -> None:
+    """`transcribe align` as a user starts it, on one core: seconds of processor time and peak memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        soundfile.write(f"{folder}/talk.wav", np.concatenate(sounds), rate, subtype="PCM_16")
+        Path(folder, "talk.txt").write_text("\n".join(texts))
+        hours = sum(map(len, sounds)) / rate / 3600
+        for extra in ([], ["--score"]):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            call = [sys.executable, "-m", "transcribe_cli", "align", f"{folder}/talk.wav", f"{folder}/talk.txt"]
+            call += [
+                "--model",
+                model,
+                "--threads",
+                "1",
+                "--format",
+                "json",
+                "-o",
+                f"{folder}/out{len(extra)}.json",
+                *extra,
+            ]
+            subprocess.run(call, check=True, stderr=subprocess.DEVNULL)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            told = json.loads(Path(folder, f"out{len(extra)}.json").read_text())["alignment"]
+            print(
+                f"transcribe align {' '.join(extra):8}{hours:.2f} h, one core, network included: {spent:.0f} s, "
+                f"{hours * 3600 / spent:.0f} × real time, {after.ru_maxrss / 1024:.0f} MB; {told['words']} words, "
+                f"{told['unsupported_words']} marked, {len(told['not_said'])} passages not said, "
+                f"{len(told['not_in_text'])} not in the text"
+            )
 
 
 def spoil(words: list[str]) -> Iterator[tuple[str, str]]:

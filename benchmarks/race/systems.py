@@ -73,11 +73,19 @@ def peers() -> list[System]:
     ] + [
         System(
             "moonshine-tiny",
-            "Moonshine tiny-en",
+            "Moonshine tiny-en, its package",
             "moonshine",
             "moonshine",
             ("moonshine-voice==0.0.4",),
             model=("moonshine_voice/assets/tiny-en",),
+        ),
+        System(
+            "moonshine-tiny-graphs",
+            "Moonshine tiny-en, its graphs, greedy",
+            "moonshine_graphs",
+            "moonshine-graphs",
+            ("onnxruntime==1.31.1",),
+            ("moonshine-voice==0.0.4",),
         ),
         System(
             "pocketsphinx",
