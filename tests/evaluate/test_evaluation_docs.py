@@ -10,9 +10,10 @@ from transcribe_cli.evaluate.score import Pair, score
 from transcribe_cli.evaluate.texts import FORMATS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()
+README = (Path(__file__).parents[2] / "README.md").read_text()
 POLICY = [
     [cell.strip(" `") for cell in line.strip("|").split("|")]
-    for line in TEXT.split("| sentence wrong |")[1].split("\n\n")[0].splitlines()[2:]
+    for line in README.split("| sentence wrong |")[1].split("\n\n")[0].splitlines()[2:]
 ]
 
 

@@ -1,7 +1,7 @@
 """Scores of many utterances: counts first, rates derived, confidence intervals by bootstrap.
 
 What comes in are pairs of reference and hypothesis, what goes out a Score that keeps every utterance's counts, so that
-any group can be scored by adding them up. docs/evaluation.md has the policy for empty texts as a table.
+any group can be scored by adding them up. The README has the policy for empty texts as a table.
 """
 
 from collections.abc import Callable, Iterable, Sequence
