@@ -1,28 +1,68 @@
 """`transcribe` and `python -m transcribe_cli`: the edge where errors become one line and an exit code."""
 
+import contextlib
 import os
+import signal
 import sys
+import threading
+import time
 from typing import NoReturn
+
+PATIENCE_SECONDS = 1.0  # for threads that tidy up after the work was stopped
+
+
+class Stopped(BaseException):
+    """Ctrl-C or SIGTERM, on its way to the edge: temporary files go and worker processes end as it passes.
+
+    No KeyboardInterrupt, which libraries between here and there turn into other things.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def main() -> NoReturn:
-    """Runs the command line and exits: 0 all done (or a closed pipe), 1 some failed, 2 not started, 130 Ctrl-C."""
+    """Runs the command line and exits: 0 all done (or a closed pipe), 1 some failed, 2 not started, 130 Ctrl-C.
+
+    143 where the system asked it to end (SIGTERM).
+    """
     # NumPy's matrix library spins in threads of its own between our small products, on cores that the network needs;
     # set before NumPy is first loaded, and only where the user has not said otherwise
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    from .cli import run
-
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
     try:
+        from .cli import run
+
         code = run()
         sys.stdout.flush()
     except BrokenPipeError:
         # the reader (`head -1`) has had enough; stdout must not complain again when the interpreter closes it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except KeyboardInterrupt:
-        code = 130
+        _leave(0)
+    except Stopped as stopped:
+        _leave(128 + stopped.number)
     sys.exit(code)
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    raise Stopped(number)
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends now, with threads still at work: one may wait for a pipe that never says anything again."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    end = time.monotonic() + PATIENCE_SECONDS
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(max(0.0, end - time.monotonic()))
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ Nothing in a card is executed, and no path in it may leave its folder.
 """
 
 import json
+import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..alphabet import Alphabet
@@ -101,20 +102,20 @@ def from_dict(data: dict[str, Any], where: str) -> Card:
             "language": str(data.get("language", "")),
             "sample_rate": _integer(data["sample_rate"], 4000, 192000),
             "features": FeatureRecipe.from_dict(data["features"]),
-            "input": GraphInput(**data["input"]),
-            "output": GraphOutput(**data["output"]),
+            "input": _value(GraphInput, data["input"], "input"),
+            "output": _value(GraphOutput, data["output"], "output"),
             "alphabet": Alphabet(
                 tuple(map(str, data["alphabet"]["tokens"])),
                 int(data["alphabet"].get("blank", 0)),
                 data["alphabet"].get("boundary", " "),
             ),
             "graph": _file_name(data.get("graph", "model.onnx")),
-            "windows": WindowPlan(**data.get("windows", {})),
+            "windows": _value(WindowPlan, data.get("windows", {}), "windows"),
             "confidence_temperature": float(data.get("confidence_temperature", 1.0)),
             "checksums": {_file_name(k): str(v) for k, v in data.get("checksums", {}).items()},
         }
         if data.get("language_model"):
-            known["language_model"] = LanguageModelEntry(**data["language_model"])
+            known["language_model"] = _value(LanguageModelEntry, data["language_model"], "language_model")
             _file_name(known["language_model"].file)
     except KeyError as error:
         raise ModelError(f"{where}: the card lacks {error}") from error
@@ -138,8 +139,25 @@ def _check(card: Card, where: str) -> None:
         raise ModelError(
             f"{where}: windows of {card.windows.seconds} s cannot hold {card.windows.context_seconds} s of context"
         )
-    if not card.confidence_temperature > 0:
+    if not 0 < card.confidence_temperature < math.inf:
         raise ModelError(f"{where}: confidence_temperature must be above 0")
+
+
+def _value(cls: type[Any], data: object, where: str) -> Any:
+    """A part of the card as its dataclass. Raises ValueError where a value is of another type than the field's."""
+    if not isinstance(data, dict):
+        raise ValueError(f"{where} is not an object")
+    kinds: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "None": (type(None),)}
+    hints = {field.name: getattr(field.type, "__name__", str(field.type)) for field in fields(cls)}
+    for name, value in data.items():
+        if name not in hints:
+            raise ValueError(f"{where} has an unknown key {str(name)[:40]!r}")
+        allowed = tuple(kind for hint in hints[name].split(" | ") for kind in kinds[hint])
+        if isinstance(value, bool) or not isinstance(value, allowed):
+            raise ValueError(f"{where}: {name} cannot be {str(value)[:40]!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{where}: {name} is not a finite number")
+    return cls(**data)
 
 
 def _integer(value: object, low: int, high: int) -> int:

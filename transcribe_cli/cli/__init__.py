@@ -128,6 +128,10 @@ def run(arguments: list[str] | None = None) -> int:
         return end.exit_code
     except typer.Abort:
         return 130
+    except SystemExit as end:  # what Typer makes of a closed pipe
+        if isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from None
+        raise
     except Exception as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # a bare `transcribe`: the help is the answer
             print(error, file=sys.stderr)

@@ -15,6 +15,7 @@ from ..alignment.segments import SegmentOptions
 from ..audio import probe
 from ..audio.inputs import Input, find_inputs
 from ..audio.options import AudioOptions
+from ..audio.source import shown
 from ..bundle.session import RuntimeOptions
 from ..bundle.store import find as find_model
 from ..decoding.options import DecodingOptions
@@ -166,7 +167,7 @@ class _Run:
         """Does all recordings; what belongs on standard output (or into `-o FILE`) goes to `write`."""
         tasks, split = self._plan.tasks, self._options.audio.channel == "split"
         if len(tasks) == 1 and not tasks[0].files and not self._named and not split:
-            lines = stream(self._plan.formats[0], tasks[0].input.name)
+            lines = stream(self._plan.formats[0], shown(tasks[0].input.name))
             segments = self._engine.segments(tasks[0].input.path, progress.heard) if lines else None
             if lines is not None and segments is not None:
                 self._streamed(tasks[0].input, lines, segments, write)
@@ -203,7 +204,7 @@ class _Run:
     def _write(self, task: Task, transcript: Transcript, seconds: float, write: Callable[[str], None]) -> None:
         took = round(seconds, 3) if self._output.timing else None
         transcript = replace(transcript, options=self._recorded, processing_seconds=took)
-        name = task.input.name
+        name = shown(task.input.name)  # of whatever bytes: results are UTF-8, and a line is a line
         texts = {format: render(transcript, format, self._subtitles, name) for format in task.files}
         for format, path in task.files.items():
             write_atomically(path, texts[format])
