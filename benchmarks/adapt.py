@@ -22,21 +22,10 @@ from transcribe_cli.lm import recipe
 
 
 def notes(data: Path, source: str) -> tuple[list[str], int]:
-    """The different training sentences of a source, and how many were left out since they are tested.
-
-    A sentence is left out where a tested one is part of it, it is part of a tested one, or both share eight words in a
-    row; of sentences of up to two words only equal ones are, else every note that says "four" would go.
-    """
-    tested = {" ".join(line.split()) for line in recipe.transcripts(data / "dev.jsonl", "")}
-    sentences = list(dict.fromkeys(" ".join(line.split()) for line in recipe.transcripts(data / "train.jsonl", source)))
-    overlapping = recipe.overlaps(sentences, recipe.overlap_hashes(tested))
-    longer = [f" {line} " for line in tested if line.count(" ") > 1]
-    kept = []
-    for i, sentence in enumerate(sentences):
-        inside = sentence.count(" ") > 1 and any(f" {sentence} " in line for line in longer)
-        around = any(line in f" {sentence} " for line in longer)
-        if i not in overlapping and sentence not in tested and not inside and not around:
-            kept.append(sentence)
+    """The different training sentences of a source, and how many were left out since they are tested."""
+    tested = list(recipe.transcripts(data / "dev.jsonl", ""))
+    sentences = list(dict.fromkeys(recipe.transcripts(data / "train.jsonl", source)))
+    kept = recipe.untested(sentences, tested)
     return kept, len(sentences) - len(kept)
 
 

@@ -10,7 +10,7 @@ from toy_corpus import sentences
 
 from transcribe_cli.cli import run
 from transcribe_cli.errors import InputNotFound, OptionError
-from transcribe_cli.lm import recipe
+from transcribe_cli.lm import layout, recipe
 from transcribe_cli.lm.model import LanguageModel
 
 RECIPE = """
@@ -86,6 +86,29 @@ def test_recipe_gives_a_model_of_characters_too(data: Path, tmp_path: Path) -> N
     assert all(1 < held_out["perplexity"] < 15 for held_out in card["held_out"].values())
 
 
+def test_transcripts_take_part_with_a_fixed_weight_and_without_tested_sentences(data: Path, tmp_path: Path) -> None:
+    with (data / "train.jsonl").open("a") as file:
+        file.write("".join("\n" + json.dumps({"text": text, "source": "y"}) for text in ["quite new words", "a test"]))
+    (data / "dev.jsonl").write_text(json.dumps({"text": "a test"}))
+    third = '[[component]]\nname = "third"\nweight = 0.2\n'
+    third += 'sources = [{ file = "train.jsonl", source = "y", licence = "BSD", origin = "us" }]\n'
+    (tmp_path / "lm.toml").write_text(RECIPE + third)
+    card = recipe.build(recipe.load(tmp_path / "lm.toml"), data, tmp_path / "out")
+    assert card["weights"]["third"] == 0.2
+    assert sum(card["weights"].values()) == pytest.approx(1, abs=1e-3)
+    assert card["corpora"][-1] == {
+        "component": "third", "words": 3, "file": "train-y", "licence": "BSD", "origin": "us",
+    }  # fmt: skip
+    assert "quite" in layout.vocabulary(tmp_path / "out" / "lm.bin")
+
+
+def test_sentences_that_are_tested_are_found_in_and_around_others() -> None:
+    tested = ["go", "one two three"]
+    sentences = ["go", "go on", "zero one two three four", "two three", "one two three", "two three four", "two"]
+    assert recipe.untested(sentences, tested) == ["go on", "two three", "two three four", "two"]
+    assert recipe.untested(["b c d", "b c e"], ["a b c d e"]) == ["b c e"]
+
+
 def test_line_that_shares_eight_words_in_a_row_is_found_across_line_ends_too() -> None:
     tested = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     forbidden = recipe.overlap_hashes([" ".join(tested)])
@@ -112,6 +135,7 @@ def test_held_out_lines_are_kept_apart_in_blocks() -> None:
         (lambda text: text.replace("[[component]]", "[[components]]"), "component"),
         (lambda text: text + "]", "not TOML"),
         (lambda text: 'unit = "syllable"\n' + text, "unit cannot be 'syllable'"),
+        (lambda text: text.replace('name = "first"', 'name = "first"\nweight = 1.5'), "fixed weights"),
         (lambda text: "order = 7\n" + text, "order cannot be 7"),
     ],
 )

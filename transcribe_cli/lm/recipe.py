@@ -34,19 +34,29 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One text file with what its licence asks to be told."""
+    """One text file with what its licence asks to be told; or the transcripts of a manifest, of one source of it."""
 
     file: str
     licence: str
     origin: str
+    source: str = ""  # of a manifest's lines
+
+    @property
+    def is_manifest(self) -> bool:
+        return self.file.endswith(".jsonl")
+
+    @property
+    def name(self) -> str:
+        return f"{self.file.removesuffix('.jsonl')}-{self.source}" if self.source else self.file
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Sources that share one model."""
+    """Sources that share one model, with the weight that suits the tuning texts, or a fixed one."""
 
     name: str
     sources: tuple[Source, ...]
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,9 @@ class Recipe:
             raise OptionError(f"unit cannot be {self.unit!r}: take word or char")
         if not 1 <= self.order <= 6:
             raise OptionError(f"order cannot be {self.order}: take 1 to 6")
+        fixed = [component.weight for component in self.components if component.weight is not None]
+        if not all(0 < weight < 1 for weight in fixed) or sum(fixed) >= 1 or len(fixed) == len(self.components):
+            raise OptionError("fixed weights of components must lie between 0 and 1 and leave something to the others")
 
     def units(self, lines: Iterable[str]) -> Iterable[str]:
         """Sentences as the model counts them."""
@@ -97,7 +110,7 @@ def load(path: Path) -> Recipe:
         raise OptionError(f"{path}: not TOML ({error})") from error
     try:
         components = tuple(
-            Component(part["name"], tuple(Source(**source) for source in part["sources"]))
+            Component(**part | {"sources": tuple(Source(**source) for source in part["sources"])})
             for part in data.pop("component")
         )
         tune = tuple(TuneSet(**_frozen(part)) for part in data.pop("tune"))
@@ -162,7 +175,7 @@ def describe(
         "vocabulary": f"{vocabulary} {kinds} seen {recipe.min_count} times or more",
         "weights": {c.name: round(float(w), 4) for c, w in zip(recipe.components, weights, strict=True)},
         "corpora": [
-            {"component": component.name, "words": _count_words(texts[source.file].train), **_fields(source)}
+            {"component": component.name, "words": _count_words(texts[source.name].train), **_fields(source)}
             for component in recipe.components
             for source in component.sources
         ],
@@ -172,7 +185,7 @@ def describe(
 
 
 def _fields(source: Source) -> dict[str, str]:
-    return {"file": source.file, "licence": source.licence, "origin": source.origin}
+    return {"file": source.name, "licence": source.licence, "origin": source.origin}
 
 
 def _count_words(lines: Iterable[str]) -> int:
@@ -181,9 +194,18 @@ def _count_words(lines: Iterable[str]) -> int:
 
 def prepare(recipe: Recipe, data: Path, work: Path, say: Say) -> tuple[dict[str, Texts], int]:
     """Normalises every source (once), drops lines that overlap the excluded transcripts, and holds lines out."""
-    forbidden = overlap_hashes(line for name in recipe.exclude for line in transcripts(data / name, ""))
+    tested = {line for name in recipe.exclude for line in transcripts(data / name, "")}
+    forbidden = overlap_hashes(tested)
     texts, dropped = {}, 0
     for source in (source for component in recipe.components for source in component.sources):
+        if source.is_manifest:
+            everything = list(transcripts(data / source.file, source.source))
+            lines = untested(everything, tested)
+            n_overlapping = len(everything) - len(lines)
+            dropped += n_overlapping
+            texts[source.name] = Texts(lines, [], [])  # spoken by few, so no line of them would be held out in truth
+            say(f"{source.name}: {len(lines)} lines, {n_overlapping} dropped for overlap")
+            continue
         kept = work / f"{source.file}.txt"
         if not kept.exists():
             part = kept.with_suffix(".part")
@@ -200,6 +222,24 @@ def prepare(recipe: Recipe, data: Path, work: Path, say: Say) -> tuple[dict[str,
         texts[source.file] = split(lines, recipe.held_out)
         say(f"{source.file}: {len(lines)} lines, {len(overlapping)} dropped for overlap")
     return texts, dropped
+
+
+def untested(sentences: Sequence[str], tested: Iterable[str]) -> list[str]:
+    """The sentences that are not tested ones: for texts so alike that eight words in a row do not tell.
+
+    A sentence is left out where a tested one is part of it, it is part of a tested one, or both share eight words in a
+    row; of sentences of up to two words only equal ones are, else every line that says "four" would go.
+    """
+    tested = {" ".join(line.split()) for line in tested}
+    overlapping = overlaps(sentences, overlap_hashes(tested))
+    longer = [f" {line} " for line in tested if line.count(" ") > 1]
+    kept = []
+    for i, sentence in enumerate(" ".join(sentence.split()) for sentence in sentences):
+        inside = sentence.count(" ") > 1 and any(f" {sentence} " in line for line in longer)
+        around = any(line in f" {sentence} " for line in longer)
+        if i not in overlapping and sentence not in tested and not inside and not around:
+            kept.append(sentence)
+    return kept
 
 
 def _find_text(data: Path, name: str) -> Path:
@@ -269,7 +309,7 @@ def mixture_of(
     say(f"vocabulary: {len(vocabulary)} of {len(total)} words")
     models, shares = [], []
     for component in recipe.components:
-        lines = (line for source in component.sources for line in texts[source.file].train)
+        lines = (line for source in component.sources for line in texts[source.name].train)
         counted = counts.count(recipe.units(lines), recipe.order)
         wanted = np.array([word in vocabulary for word in counted.words])
         estimate = smoothing.estimate(counted, recipe.prune, wanted)
@@ -277,7 +317,11 @@ def mixture_of(
         shares.append(estimate.shares)
         say(f"{component.name}: {counted.n_tokens} words, n-grams {models[-1].sizes}")
         del counted, estimate
-    weights = tune_weights(recipe, data, texts, models)
+    weights = np.array([component.weight or 0.0 for component in recipe.components])
+    free = weights == 0
+    weights[free] = (1 - weights.sum()) * tune_weights(
+        recipe, data, texts, [model for model, is_free in zip(models, free, strict=True) if is_free]
+    )
     say("weights: " + ", ".join(f"{c.name} {w:.3f}" for c, w in zip(recipe.components, weights, strict=True)))
     mixture = mix(models, weights)
     say(f"mixture: n-grams {mixture.sizes}")
