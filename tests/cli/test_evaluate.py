@@ -44,6 +44,8 @@ def test_a_model_is_measured_over_a_manifest(home, capsys):
     assert own["search"] == {"wrong": 1, "search_errors": 0, "model_errors": 1}
     assert found["speed"]["times_real_time"] > 0
     assert sum(found["speed"]["shares"].values()) == pytest.approx(1)
+    assert list(found["speed"]["shares"]) == ["audio", "features", "network", "decoding", "word times"]
+    assert all(share >= 0 for share in found["speed"]["shares"].values())
 
 
 def test_two_runs_give_the_same_figures(home, capsys):
@@ -80,10 +82,13 @@ def test_a_folder_with_texts_beside_its_recordings_is_taken(home, capsys):
     assert [u["id"] for u in found["systems"][0]["utterances"]] == ["one.wav"]
 
 
-def test_the_page_has_the_sound_of_the_wrong_utterance(home, capsys):
+def test_the_page_has_the_sound_of_as_many_utterances_as_wanted_worst_first(home, capsys):
     assert run(["evaluate", "set.jsonl", "--report", "out.html"]) == 0
+    assert (home / "out.html").read_text().count("<audio") == len(TEXTS)
+    assert run(["evaluate", "set.jsonl", "--report", "out.html", "--listen", "1"]) == 0
     text = (home / "out.html").read_text()
     assert text.count("<audio") == 1
+    assert text.index("<del>egg</del>") < text.index("<audio")
     assert "data:audio/ogg;base64,T2dnUw" in text  # "OggS"
 
 

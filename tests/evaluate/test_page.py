@@ -30,7 +30,9 @@ def summary():
         for k, (a, b) in enumerate(texts)
     ]
     facts = {
-        pair.id: Facts((0.5,) * len(pair.hypothesis.split()), 3.0 * k, 9.0, 2.0, -9.0, -3.0 + 20 * (k == 1))
+        pair.id: Facts(
+            (0.5,) * len(pair.hypothesis.split()), 3.0 * k, 9.0 + 60 * (k == 1), 2.0, -9.0, -3.0 + 20 * (k == 1)
+        )
         for k, pair in enumerate(pairs)
     }
     better = [Pair(pair.id, pair.reference, pair.reference, pair.duration_seconds, pair.keys) for pair in pairs]
@@ -78,6 +80,14 @@ def test_search_errors_are_told_from_model_errors(summary):
     assert summary["systems"][0]["search"] == {"wrong": 5, "search_errors": 0, "model_errors": 5}
 
 
+def test_every_wrong_utterance_says_who_is_at_fault(summary):
+    faults = [report.fault(utterance) for utterance in summary["systems"][0]["utterances"]]
+    assert faults == ["", "models", "models", "models", "models", "models"]
+    missed = summary["systems"][0]["utterances"][1] | {"reference_total": 20.0}
+    assert report.fault(missed) == "search"
+    assert report.fault(missed | {"hypothesis_total": None}) == ""
+
+
 def test_words_outside_the_vocabulary_are_counted(summary):
     assert summary["systems"][0]["vocabulary"] == {"words": 15, "outside": 11, "outside_wrong": 5}
 
@@ -110,7 +120,9 @@ def test_the_page_is_well_formed_and_loads_nothing(summary):
     tags.feed(text)
     assert tags.open == []
     sources = [attributes.get("src") or attributes.get("href") for _, attributes in tags.seen]
-    assert [source for source in sources if source] == ["data:audio/ogg;base64,AAAA"] * text.count("<audio")
+    # the sound is there once; the list of suspected references links to it
+    assert sorted(source for source in sources if source) == ["#u1", "data:audio/ogg;base64,AAAA"]
+    assert [attributes["id"] for tag, attributes in tags.seen if tag == "audio"] == ["u1"]
     assert "http://" not in text
     assert "https://" not in text
     assert [tag for tag, _ in tags.seen].count("script") == 1
@@ -162,6 +174,22 @@ def test_the_terminal_shows_rates_errors_and_the_worst(summary):
         "by source",
     ):
         assert wanted in text
+
+
+def test_of_many_groups_the_terminal_shows_the_worst_that_have_words_enough():
+    from rich.console import Console
+
+    pairs = [
+        Pair(str(k), "a b c d", "a b c d" if k % 30 else "x", None, {"speaker": f"s{k % 30:02d}"}) for k in range(60)
+    ]
+    found = summarise([System("one", score(pairs, "none"))], ["speaker"], draws=10)
+    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    with console.file:
+        terminal.show(found, console)
+    text = console.export_text()
+    assert "the worst of 30 (with at least 8 words)" in text
+    assert "s00" in text
+    assert "s29" not in text
 
 
 def test_the_page_is_drawn_by_a_real_browser(summary, tmp_path):

@@ -146,7 +146,7 @@ def _score_texts(
 def _measure(
     path: Path, options: Options, evaluate: EvaluateOptions, listen: bool
 ) -> tuple[dict[str, Any], dict[str, str], int]:
-    """A summary of a model on a labelled set, the worst utterances' sound, and 1 where some could not be read."""
+    """A summary of a model on a labelled set, utterances' sound, and 1 where some could not be read."""
     grid = sweep.parse(evaluate.sweep)
     conditions: list[Degradation | None] = [None, *parse(evaluate.degrade)]
     lines = measure.labelled(path)
@@ -165,9 +165,6 @@ def _measure(
             if how is None:
                 plain = found
         points = sweep.sweep(lines, recogniser, grid, evaluate.normalizer) if grid else []
-        own = sorted(plain.systems[0].score.utterances, key=lambda u: -u.words.errors)
-        worst = {u.pair.id for u in own[: evaluate.listen] if u.words.errors} if listen else set()
-        sounds = measure.listenable(lines, worst, recogniser)
     notes = [
         f"{len(plain.failures)} utterances could not be read and are left out: {id}: {why}"
         for id, why in plain.failures[:1]
@@ -175,6 +172,12 @@ def _measure(
     summary = report.summarise(
         plain.systems, evaluate.by, plain.speed, notes, evaluate.draws, evaluate.seed, evaluate.draw_together
     )
+    sounds: dict[str, str] = {}
+    if listen:
+        own = summary["systems"][0]
+        worst = sorted(plain.systems[0].score.utterances, key=lambda u: -u.words.errors)[: evaluate.listen]
+        wanted = {u.pair.id for u in worst} | {row["id"] for row in own["suspected_references"]}
+        sounds = measure.listenable(lines, wanted, recogniser)
     if points:
         summary["sweep"] = sweep.as_json(points)
     if evaluate.mend_card:

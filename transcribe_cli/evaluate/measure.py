@@ -19,12 +19,14 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from .. import audio, decoding, emission
+from .. import audio, decoding, emission, features
+from ..alignment.words import align_words
 from ..alphabet import Alphabet
 from ..audio.degrade import Degradation, degrade, opus_level
 from ..audio.inputs import find_inputs
 from ..audio.manifest import ManifestLine, by_recording, is_manifest, read_manifest
 from ..ctc.forward_backward import loss
+from ..emission.pauses import Emissions
 from ..errors import CTCError, InputError, TranscribeError
 from ..lm.model import LanguageModel
 from ..pipeline import Recogniser
@@ -265,9 +267,12 @@ def _loss(found: Array, text: str, alphabet: Alphabet) -> float | None:
 
 
 def _speed(lines: Sequence[ManifestLine], recogniser: Recogniser, reader: Reader) -> dict[str, Any]:
-    """Times of the stages over the first minute of the set, after a warm-up with its first utterance."""
+    """Times of the stages over the first minute of the set, after a warm-up with its first utterance.
+
+    Features and word times are part of two steps; they are done once more by themselves and taken off.
+    """
     rate = recogniser.bundle.card.sample_rate
-    spent = {"audio": 0.0, "features and network": 0.0, "decoding and times": 0.0}
+    spent = dict.fromkeys(("audio", "features", "network", "decoding", "word times"), 0.0)
     seconds, warm = 0.0, False
     clock = time.perf_counter()
     for _, sound in sounds(lines, recogniser):
@@ -283,11 +288,24 @@ def _speed(lines: Sequence[ManifestLine], recogniser: Recogniser, reader: Reader
         loaded = time.perf_counter()
         found = rows(sound, recogniser)
         emitted = time.perf_counter()
-        for stretch in recogniser.stretches(iter([found])):
-            reader.read(stretch)
-        done = time.perf_counter()
-        for stage, duration in zip(spent, (loaded - clock, emitted - loaded, done - emitted), strict=True):
-            spent[stage] += duration
+        stretches = list(recogniser.stretches(iter([found])))
+        texts = [" ".join(w.text for s in reader.read(stretch) for w in s.words) for stretch in stretches]
+        read = time.perf_counter()
+        extractor = features.Extractor(recogniser.bundle.card.features)
+        extractor.push(sound)
+        extractor.flush()
+        extracted = time.perf_counter()
+        for stretch, text in zip(stretches, texts, strict=True):
+            if text:
+                _times(stretch, text, recogniser)
+        timed = time.perf_counter() - extracted
+        feature = min(extracted - read, emitted - loaded)
+        timed = min(timed, read - emitted)
+        spent["audio"] += loaded - clock
+        spent["features"] += feature
+        spent["network"] += emitted - loaded - feature
+        spent["decoding"] += read - emitted - timed
+        spent["word times"] += timed
         seconds += len(sound) / rate
         clock = time.perf_counter()
         if seconds >= SPEED_SECONDS:
@@ -301,6 +319,12 @@ def _speed(lines: Sequence[ManifestLine], recogniser: Recogniser, reader: Reader
         "device": recogniser.network.device,
         "threads": recogniser.network.threads,
     }
+
+
+def _times(stretch: Emissions, text: str, recogniser: Recogniser) -> None:
+    card = recogniser.bundle.card
+    frame = card.output.frame_seconds
+    align_words(stretch.log_probs, text, card.alphabet, frame, temperature=card.confidence_temperature)
 
 
 def _vocabulary(recogniser: Recogniser) -> frozenset[str] | None:

@@ -12,7 +12,7 @@ class EvaluateOptions:
 
     normalizer: str = option("basic", "what is made equal before words are compared", choices=NAMES)
     by: tuple[str, ...] = option(
-        ("source",), "a key of the manifest's lines to group by, such as speaker (may be repeated)", metavar="KEY"
+        ("source", "speaker"), "a key of the manifest's lines to group by (may be repeated)", metavar="KEY"
     )
     draw_together: str | None = option(
         None, "a key whose utterances the bootstrap draws together, such as speaker", metavar="KEY"
@@ -30,7 +30,8 @@ class EvaluateOptions:
         "decode again with other settings, as in beam_width:16,64 or lm_weight:0.3,0.5 (repeated: all combinations)",
         metavar="SETTING",
     )
-    listen: int = option(20, "worst utterances whose sound goes into the page of --report", minimum=0, maximum=10_000)
+    # 200 utterances are a page of five megabytes
+    listen: int = option(200, "utterances, worst first, whose sound goes into the page", minimum=0, maximum=100_000)
     mend_card: bool = option(False, "write the temperature that makes confidences honest into the model's card")
     max_wer: float | None = option(
         None, "exit with 1 when the word error rate, in per cent, is above this", minimum=0, metavar="PERCENT"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from .report import group_rate, percent
+from .report import fault, group_rate, percent
 
 COLOURS = ("#2b6cb0", "#dd6b20", "#2f855a", "#805ad5")
 
@@ -15,7 +15,7 @@ STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem;color:#1a202c;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem;border-bottom:1px solid #cbd5e0;padding-bottom:.2rem}
 table{border-collapse:collapse;margin:.6rem 0}th,td{padding:.2rem .6rem;text-align:left;vertical-align:top}
-th{background:#edf2f7;cursor:pointer;user-select:none;white-space:nowrap}th[aria-sort=ascending]::after{content:" ▲"}
+th{background:#edf2f7;cursor:pointer;user-select:none;min-width:3rem}th[aria-sort=ascending]::after{content:" ▲"}
 th[aria-sort=descending]::after{content:" ▼"}tr:nth-child(even) td{background:#f7fafc}.n{text-align:right;
 font-variant-numeric:tabular-nums;white-space:nowrap}del{color:#c53030;background:#fff5f5}
 ins{color:#276749;background:#f0fff4;text-decoration:none}.row{display:flex;flex-wrap:wrap;gap:1.5rem}
@@ -65,11 +65,12 @@ def page(summary: Mapping[str, Any], sounds: Mapping[str, str] | None = None, ti
         parts += ["<h2>Causes</h2>", facts]
     suspected = systems[0]["suspected_references"]
     by_id = {utterance["id"]: utterance for utterance in systems[0]["utterances"]}
+    anchors = {id: f"u{k}" for k, id in enumerate(by_id)}
     if suspected:
         parts.append("<h2>References that may be wrong</h2><p>The model is sure of something else.</p>")
-        parts.append(_utterances([by_id[row["id"]] for row in suspected], {}))
+        parts.append(_utterances([by_id[row["id"]] for row in suspected], sounds, anchors, "a"))
     parts.append(f"<h2>Utterances of {escape(systems[0]['name'])}, worst first</h2>")
-    parts.append(_utterances(sorted(by_id.values(), key=lambda u: -_n_errors(u)), sounds))
+    parts.append(_utterances(sorted(by_id.values(), key=lambda u: -_n_errors(u)), sounds, anchors, "audio"))
     return document(title, parts)
 
 
@@ -232,17 +233,19 @@ def _n_errors(utterance: Mapping[str, Any]) -> int:
     return sum(int(utterance["words"][key]) for key in ("substitutions", "deletions", "insertions"))
 
 
-def _utterances(utterances: Sequence[Mapping[str, Any]], sounds: Mapping[str, str]) -> str:
+def _utterances(
+    utterances: Sequence[Mapping[str, Any]], sounds: Mapping[str, str], anchors: Mapping[str, str], listen: str
+) -> str:
+    """listen: "audio" puts a player into each row, "a" a link to it: a sound is in the page once."""
     rows = []
     for one in utterances:
         n = _n_errors(one)
         words = one["words"]["hits"] + one["words"]["substitutions"] + one["words"]["deletions"]
-        player = ""
-        if one["id"] in sounds:
-            player = f'<br><audio controls preload="none" src="{escape(sounds[one["id"]])}"></audio>'
-        gap = None
-        if one["loss"] is not None and one["hypothesis_loss"] is not None:
-            gap = one["loss"] - one["hypothesis_loss"]
+        player, anchor = "", anchors[one["id"]]
+        if one["id"] in sounds and listen == "audio":
+            player = f'<br><audio id="{anchor}" controls preload="none" src="{escape(sounds[one["id"]])}"></audio>'
+        elif one["id"] in sounds:
+            player = f'<br><a href="#{anchor}">listen</a>'
         rows.append(
             [
                 (f"{aligned(one['alignment'])}{player}<br><small>{escape(one['id'])}</small>", None),
@@ -251,10 +254,15 @@ def _utterances(utterances: Sequence[Mapping[str, Any]], sounds: Mapping[str, st
                 _number(one["duration"], 1),
                 _number(one["confidence"], 2),
                 _number(one["snr_db"], 0),
-                _number(gap, 1),
+                _number(one["loss"], 1),
+                _number(one["hypothesis_loss"], 1),
+                _number(one["reference_total"], 1),
+                _number(one["hypothesis_total"], 1),
+                fault(one),
             ]
         )
-    return table(["alignment", "errors", "WER", "s", "confidence", "SNR dB", "nats to reference"], rows)
+    headings = ["alignment", "errors", "WER", "s", "confidence", "SNR dB", "−log P(reference)", "−log P(heard)"]
+    return table([*headings, "score of reference", "score of heard", "fault"], rows)
 
 
 def _number(value: float | None, digits: int) -> tuple[str, float]:

@@ -250,8 +250,21 @@ def _search(system: System) -> dict[str, int] | None:
     ]
     if not known:
         return None
-    missed = sum(reference > hypothesis + 1e-3 for _, reference, hypothesis in known)
+    missed = sum(_missed(reference, hypothesis) for _, reference, hypothesis in known)
     return {"wrong": len(known), "search_errors": missed, "model_errors": len(known) - missed}
+
+
+def _missed(reference_total: float, hypothesis_total: float) -> bool:
+    """Whether the search would have ranked the reference higher; a thousandth of a nat is rounding."""
+    return reference_total > hypothesis_total + 1e-3
+
+
+def fault(utterance: Mapping[str, Any]) -> str:
+    """ "search", "models", or "" where the utterance is right or it is not known."""
+    totals = utterance["reference_total"], utterance["hypothesis_total"]
+    if None in totals or not any(utterance["words"][key] for key in ("substitutions", "deletions", "insertions")):
+        return ""
+    return "search" if _missed(*totals) else "models"
 
 
 def _suspected(system: System) -> list[dict[str, Any]]:

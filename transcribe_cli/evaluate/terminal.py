@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .compare import Comparison
-from .report import group_rate, percent
+from .report import fault, group_rate, percent
 from .versus import verdict
+
+MOST_GROUPS = 20  # more, such as speakers, and only the worst half of that many are shown
 
 if TYPE_CHECKING:  # rich is loaded when something is shown
     from rich.console import Console
@@ -40,7 +42,7 @@ def show(summary: Mapping[str, Any], console: "Console", worst: int = 5, details
         console.print(Text("worst utterances", style="bold"))
     for utterance in shown:
         if _errors_of(utterance):
-            console.print(Text(f"{utterance['id']}: {_errors_of(utterance)} errors", style="dim"))
+            console.print(Text(f"{utterance['id']}: {_errors_of(utterance)} errors{_cause(utterance)}", style="dim"))
             console.print(coloured(utterance["alignment"]))
 
 
@@ -85,6 +87,17 @@ def coloured(alignment: Sequence[Sequence[str | None]]) -> "Text":
     return text
 
 
+def _cause(utterance: Mapping[str, Any]) -> str:
+    """The network's loss for the reference and for what was heard, and who is at fault."""
+    if utterance["loss"] is None or utterance["hypothesis_loss"] is None:
+        return ""
+    losses = (
+        f", −log P {utterance['loss']:.1f} for the reference, {utterance['hypothesis_loss']:.1f} for what was heard"
+    )
+    blamed = {"search": "; the search missed it", "models": "; the models prefer the error", "": ""}[fault(utterance)]
+    return losses + blamed
+
+
 def _errors_of(utterance: Mapping[str, Any]) -> int:
     return sum(int(utterance["words"][key]) for key in ("substitutions", "deletions", "insertions"))
 
@@ -117,11 +130,21 @@ def _rates(summary: Mapping[str, Any]) -> "Table":
 def _groups(name: str, groups: Mapping[str, Any], systems: Sequence[Mapping[str, Any]]) -> "Table":
     from rich.table import Table
 
-    table = Table(title=f"by {name}", title_justify="left")
+    values = list(groups)
+    title = f"by {name}"
+    if len(values) > MOST_GROUPS:
+        sizes = [own["words"]["reference"] for own in groups.values()]
+        enough = sorted(sizes)[len(sizes) // 2]  # of a few words any rate can come
+        values = sorted(
+            (value for value in values if groups[value]["words"]["reference"] >= enough),
+            key=lambda value: -groups[value]["words"]["rate"],
+        )[: MOST_GROUPS // 2]
+        title += f": the worst of {len(groups)} (with at least {enough} words)"
+    table = Table(title=title, title_justify="left")
     table.add_column(name)
     for heading in ("utterances", "words", *(f"WER {system['name']}" for system in systems), "95 %"):
         table.add_column(heading, justify="right")
-    for value in list(groups)[:40]:
+    for value in values:
         own = groups[value]
         table.add_row(
             value.split(": ", 1)[-1],
