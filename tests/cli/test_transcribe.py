@@ -227,3 +227,10 @@ def test_a_truncated_recording_gives_its_words_and_one_warning(home, capsys):
     assert "a.wav" in err
     assert run(["-q", "a.wav"]) == 0
     assert capsys.readouterr() == ("cab fed\n", "")
+
+
+def test_usage_shows_arguments_as_they_are_typed(capsys):
+    shown = {"transcribe": "transcribe [OPTIONS] FILES…", "status": "transcribe status [OPTIONS] DIR"}
+    for command, usage in shown.items():
+        assert run([command, "--help"]) == 0
+        assert capsys.readouterr().out.splitlines()[0] == f"Usage: {usage}"

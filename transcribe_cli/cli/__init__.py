@@ -3,6 +3,7 @@
 import importlib
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ class _Commands(TyperGroup):
         module = importlib.import_module(f".{cmd_name.replace('-', '_')}", __name__)
         command = typer.main.get_command(module.app)
         command.name = cmd_name
+        command.format_usage = partial(_usage, command)  # type: ignore[method-assign]
         return command
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:
@@ -72,6 +74,12 @@ class _Commands(TyperGroup):
         # the summaries stand in the table above, so that help loads no command
         with formatter.section("Commands (transcribe COMMAND --help)"):
             formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx) if name != DEFAULT])
+
+
+def _usage(command: Any, ctx: Any, formatter: Any) -> None:
+    """The usage line with arguments as they are called: `FILES…`, not `{FILES…}...`."""
+    pieces = re.sub(r"\{([^{}]*)\}", r"\1", " ".join(command.collect_usage_pieces(ctx))).replace("…...", "…")
+    formatter.write_usage("transcribe" if command.name == DEFAULT else ctx.command_path, pieces)
 
 
 def _exists(name: str) -> bool:
