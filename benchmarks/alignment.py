@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only so many lines")
     parser.add_argument("--model", default="en")
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--cache", type=Path, help=".npz of emissions: read where it is there, else written")
     parser.add_argument("--command", action="store_true", help="run `transcribe align` over the recordings joined")
     arguments = parser.parse_args()
     sounds, texts, emissions = [], [], []
@@ -53,11 +54,21 @@ def main() -> None:
         card = recogniser.bundle.card
         lines = [line for line in read_manifest(arguments.manifest) if line.text]
         lines = [line for line in lines if arguments.source in (None, line.keys.get("source"))][: arguments.limit]
+        cached = arguments.cache is not None and arguments.cache.exists()
         for line in lines:
+            texts.append(" ".join(word.spelled for word in spell(line.text or "", card.alphabet) if word.spelled))
+            if cached and not arguments.command:
+                continue
             for blocks in audio.excerpts(line.audio, [(line.start, line.duration)], card.sample_rate):
                 sounds.append(np.concatenate(list(blocks)))
-            texts.append(" ".join(word.spelled for word in spell(line.text or "", card.alphabet) if word.spelled))
+            if cached:
+                continue
             emissions.append(np.concatenate(list(rows([sounds[-1]], recogniser.network, WindowOptions()))))
+    if cached:
+        with np.load(arguments.cache) as file:
+            emissions = [file[f"e{i}"].astype(np.float32) for i in range(len(lines))]
+    elif arguments.cache is not None:
+        np.savez(arguments.cache, **{f"e{i}": rows.astype(np.float16) for i, rows in enumerate(emissions)})
     alphabet, frame = card.alphabet, card.output.frame_seconds
     seconds = sum(map(len, emissions)) * frame
     print(f"{card.id}: {len(lines)} recordings, {seconds / 60:.1f} min")
@@ -67,7 +78,8 @@ def main() -> None:
             lambda said=said: [align_words(e, t, alphabet, frame) for e, t in zip(emissions, said, strict=True)]
         )
         print(f"align_words, {name:16} {seconds / spent:8.0f} × real time")
-    edges(sounds, texts, emissions, alphabet, frame, card.sample_rate)
+    if sounds:
+        edges(sounds, texts, emissions, alphabet, frame, card.sample_rate)
 
     times = max(1, round(arguments.minutes * 60 / seconds))
     joined, words = np.concatenate(emissions * times), " ".join(texts * times).split()
