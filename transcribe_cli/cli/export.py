@@ -18,7 +18,9 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", help="folder of the bundle")],
     model_version: Annotated[str, typer.Option(help="the model's version in its card")] = "1",
     weights: Annotated[str, typer.Option(help="how weights are stored: " + ", ".join(WEIGHTS))] = "float16",
-    keep_float: Annotated[list[str] | None, typer.Option(help="int8: parts of node names that stay float")] = None,
+    keep_float: Annotated[
+        list[str] | None, typer.Option(help="int8: parts of node names that stay float; default: attention/out")
+    ] = None,
     ragged: Annotated[
         bool, typer.Option(help="a graph that takes lengths: unequal windows share a batch on a GPU; slower on a CPU")
     ] = False,
@@ -35,7 +37,8 @@ def export(
     except ImportError as error:
         raise MissingExtra("exporting", error.name or "torch", "train") from error
     extra = options.load(card).card if card is not None else {}
-    difference = exporting.export(checkpoints, out, model_version, weights, extra, tuple(keep_float or ()), ragged)
+    kept = exporting.KEPT_FLOAT if keep_float is None else tuple(keep_float)
+    difference = exporting.export(checkpoints, out, model_version, weights, extra, kept, ragged)
     size = sum(path.stat().st_size for path in out.iterdir() if path.is_file())
     print(f"{out}: {size / 1e6:.1f} MB, {weights}")
     print(
