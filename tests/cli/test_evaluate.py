@@ -160,6 +160,8 @@ def test_one_file_may_hold_references_and_hypotheses(home, capsys):
         ([], "Usage"),
         (["set.jsonl", "--ref", "x"], "give one of"),
         (["--ref", "set.jsonl"], "--hyp"),
+        (["--compare", "gone.json", "set.jsonl"], "gone.json: no such file"),
+        (["--compare", "set.jsonl", "set.jsonl"], "not an evaluation"),
         (["gone.jsonl"], "gone.jsonl"),
         (["0.wav"], "neither a manifest"),
         (["talks"], "nothing to evaluate"),

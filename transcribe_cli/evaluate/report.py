@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..alignment.confidence import fit_temperature
-from ..errors import InputError
+from ..errors import InputError, InputNotFound
 from .calibration import calibration, judged
 from .edits import Counts, Edit
 from .score import Score, Utterance, bands, bootstrap, frequent
@@ -90,13 +90,15 @@ def group_rate(system: Mapping[str, Any], name: str, value: str) -> float | None
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A summary written as JSON. Raises InputError where the file is none."""
+    """A summary written as JSON. Raises InputNotFound, and InputError where the file is none."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] != "transcribe-evaluation" or data["version"] != VERSION:
             raise ValueError("another format or version")
         for system in data["systems"]:
             counts_by_id(system)
+    except FileNotFoundError as error:
+        raise InputNotFound(f"{path}: no such file; `transcribe evaluate … --json FILE` writes one") from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: not an evaluation written with --json ({error})") from error
     return data  # type: ignore[no-any-return]
