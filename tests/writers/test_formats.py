@@ -123,6 +123,34 @@ def test_lyrics_have_a_line_a_cue_and_an_empty_one_where_a_pause_begins():
 
 
 @pytest.mark.parametrize("spoken", [SHORT, TWO_CHANNELS, HOSTILE])
+def test_lyrics_are_read_back_by_ffmpeg(spoken, tmp_path):
+    av = pytest.importorskip("av")
+    (tmp_path / "talk.lrc").write_text(writers.render(spoken, "lrc"), encoding="utf-8")
+    with av.open(str(tmp_path / "talk.lrc")) as file:
+        (tier,) = file.streams
+        read = [
+            (float(p.pts * tier.time_base), bytes(p).decode().strip()) for p in file.demux(tier) if p.pts is not None
+        ]
+    found = cues(spoken, SubtitleOptions())
+    assert len([text for _, text in read if text]) == len(found)
+    for (seconds, text), cue in zip([entry for entry in read if entry[1]], found, strict=True):
+        assert seconds == pytest.approx(cue.start_seconds, abs=0.0051)
+        label = "" if cue.channel is None else f"{cue.channel}: "
+        assert text.replace("\u2060", "") == label + " ".join(cue.lines)
+
+
+@pytest.mark.parametrize("spoken", [SHORT, TWO_CHANNELS, HOSTILE])
+def test_audacity_labels_are_read_back_by_the_csv_module(spoken):
+    text = writers.render(spoken, "audacity")
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE))
+    said = [segment for segment in spoken.segments if segment.words]
+    assert [(float(row[0]), float(row[1])) for row in rows] == [
+        (pytest.approx(segment.start_seconds), pytest.approx(segment.end_seconds)) for segment in said
+    ]
+    assert [row[2].split("] ", 1)[-1] for row in rows] == [segment.text.split("] ", 1)[-1] for segment in said]
+
+
+@pytest.mark.parametrize("spoken", [SHORT, TWO_CHANNELS, HOSTILE])
 def test_tables_are_read_back_by_the_csv_module(spoken):
     said = [segment for segment in spoken.segments if segment.words]
     for format, dialect, scale in (("tsv", "excel-tab", 1000), ("csv", "excel", 1)):
@@ -282,3 +310,14 @@ def test_infinite_scores_stay_valid_json():
     impossible = Alternative("a", float("-inf"), 0.0, float("-inf"))
     spoken = Transcript((Segment(0.0, 1.0, (word,), None, (impossible,)),), 1.0)
     assert read(writers.render(spoken, "json")) == spoken
+
+
+def test_characters_and_words_without_support_are_written_and_read_back():
+    letters = (Word("a", 0.5, 0.6, 0.5), Word("b!", 0.6, 0.8, 0.25))
+    words = (Word("ab!", 0.5, 0.8, 0.5, letters), Word("gone", 0.8, 0.8, 0.0, (), False))
+    transcript = Transcript((Segment(0.5, 0.8, words),), 2.0)
+    text = writers.render(transcript, "json")
+    assert json.loads(text)["segments"][0]["words"][1]["supported"] is False
+    assert read(text).words == words
+    assert 'name = "characters"' in writers.render(transcript, "textgrid")
+    assert 'name = "characters"' not in writers.render(Transcript((Segment(0.5, 0.8, words[1:]),), 2.0), "textgrid")

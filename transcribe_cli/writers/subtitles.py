@@ -58,10 +58,14 @@ def ass(transcript: Transcript, options: SubtitleOptions, name: str) -> str:
 
 
 def lrc(transcript: Transcript, options: SubtitleOptions, name: str) -> str:
-    """Lyrics: `[mm:ss.hh]` and the text, an empty line where a pause begins."""
+    """Lyrics: `[mm:ss.hh]` and the text, an empty line where a pause begins.
+
+    Channels are labelled `0: `: players take any brackets at a line's beginning for a tag and drop them.
+    """
     lines, shown = [], cues(transcript, options)
     for k, cue in enumerate(shown):
-        lines.append(f"[{_minutes(cue.start_seconds)}]{escape.label(cue.channel)}{escape.lrc(cue.text)}\n")
+        label = "" if cue.channel is None else f"{cue.channel}: "
+        lines.append(f"[{_minutes(cue.start_seconds)}]{label}{escape.lrc(cue.text)}\n")
         if k + 1 == len(shown) or shown[k + 1].start_seconds - cue.end_seconds >= 1.0:
             lines.append(f"[{_minutes(cue.end_seconds)}]\n")
     return "".join(lines)
