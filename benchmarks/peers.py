@@ -16,18 +16,15 @@ Needs the extras `dev` (whisper-normalizer, matplotlib).
 import argparse
 import json
 import os
-import shlex
-import subprocess
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import record
 from race import course as courses
 from race import environments, running, systems, tables
-
-MARKS = ("<!-- peers: made by benchmarks/peers.py -->", "<!-- end of peers -->")
 
 
 def main() -> int:
@@ -105,7 +102,12 @@ def report(
         doubts.append(f"not in the table: {', '.join(skipped)}")
     for doubt in doubts:
         print(f"-- {doubt}")
-    facts = {"command": command(), "commit": commit(), "machine": machine(cores), "skipped": skipped, "doubts": doubts}
+    facts: dict[str, Any] = {
+        "command": record.command("peers"),
+        "commit": record.commit(),
+        "machine": record.machine(cores),
+    }
+    facts |= {"skipped": skipped, "doubts": doubts}
     facts["course"] = {
         "utterances": len(course.utterances),
         "seconds": total,
@@ -126,7 +128,7 @@ def report(
         except ImportError:
             print("-- no picture: pip install matplotlib")
     if arguments.markdown:
-        place(arguments.markdown, section(found, facts, course, arguments))
+        record.place(arguments.markdown, "peers", "Against other recognisers", section(found, facts, course, arguments))
 
 
 def section(
@@ -153,54 +155,6 @@ def section(
         "time. The cost is in processor seconds for the utterances / the long recording. The first word: of a 5-s "
         f"clip from a process not yet started (median of {arguments.cold_runs}); words in silence and in noise are of "
         f"{arguments.quiet_minutes:g} minutes each.\n\n{tables.markdown(found[1])}{drawing}"
-    )
-
-
-def place(path: Path, text: str) -> None:
-    """Puts the section between its marks in a file, or at its end; - prints it."""
-    if str(path) == "-":
-        print(text)
-        return
-    whole = path.read_text() if path.is_file() else ""
-    block = f"{MARKS[0]}\n\n{text}\n{MARKS[1]}"
-    if MARKS[0] in whole and MARKS[1] in whole:
-        before, rest = whole.split(MARKS[0], 1)
-        whole = before + block + rest.split(MARKS[1], 1)[1]
-    else:
-        whole = whole.rstrip("\n") + f"\n\n## The race\n\n{block}\n"
-    path.write_text(whole)
-    print(f"written: {path}")
-
-
-def command() -> str:
-    """What was typed, with paths shortened to what anyone could type."""
-    words = [Path(word).name if os.path.isabs(word) else word for word in sys.argv[1:]]
-    words = [f"DATA/{Path(word).name}" if word.endswith(".jsonl") else word for word in words]
-    return shlex.join(["python", "benchmarks/peers.py", *words])
-
-
-def commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=10"], cwd=systems.ROOT, capture_output=True, text=True
-    )
-    return done.stdout.strip() or "unknown"
-
-
-def machine(cores: int) -> str:
-    """The processor in general words."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return f"{cores} cores"
-    flags = set(text.split("flags", 1)[-1].split("\n", 1)[0].split())
-    maker = "AMD" if "AuthenticAMD" in text else "Intel" if "GenuineIntel" in text else "x86-64"
-    can = [
-        name
-        for flag, name in (("avx2", "AVX2"), ("avx512f", "AVX-512"), ("avx512_vnni", "VNNI"), ("avx_vnni", "VNNI"))
-        if flag in flags
-    ]
-    return (
-        f"{cores} cores of an {maker} processor ({', '.join(can) or 'no AVX2'}{'' if 'VNNI' in can else ', no VNNI'})"
     )
 
 

@@ -6,7 +6,8 @@
 Every point is a `transcribe` process as a user starts it: seconds by the clock, processor seconds, peak memory. The
 long sample is repeated to each length; the many recordings are a short sample under many names. A straight line is
 fitted to each (fixed cost + cost a unit), and the exponent between the two largest sizes is stated: 1 is linear. Of
---rounds the quickest counts, since other work only ever adds. Prints Markdown; --json writes the points.
+--rounds the quickest counts, since other work only ever adds. Prints Markdown, --markdown puts it into a file; --json
+writes the points.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import record
 from stages import SAMPLE, repeated
 
 SHORT = SAMPLE.with_name("learner-canada.flac")
@@ -71,26 +73,28 @@ def exponent(points: Sequence[Point]) -> float:
     return math.log(b.cpu / a.cpu) / math.log(b.size / a.size)
 
 
-def table(heading: str, points: Sequence[Point]) -> None:
+def table(heading: str, points: Sequence[Point]) -> str:
     first = points[0]
-    print(f"\n| {heading} | seconds | processor seconds | × real time | against the first | peak MB |")
-    print("|---|---|---|---|---|---|")
+    rows = [f"| {heading} | seconds | processor seconds | × real time | against the first | peak MB |"]
+    rows.append("|---|---|---|---|---|---|")
     for p in points:
-        print(
-            f"| {p.size:g} | {p.wall:.2f} | {p.cpu:.2f} | {p.audio_seconds / p.wall:.1f} | "
-            f"{first.wall / p.wall * p.audio_seconds / first.audio_seconds:.2f} × as fast | {p.peak_mb:.0f} |",
-            flush=True,
+        faster = first.wall / p.wall * p.audio_seconds / first.audio_seconds
+        rows.append(
+            f"| {p.size:g} | {p.wall:.2f} | {p.cpu:.2f} | {p.audio_seconds / p.wall:.1f} | {faster:.2f} × as fast | "
+            f"{p.peak_mb:.0f} |"
         )
+    return "\n".join(rows)
 
 
-def slopes(unit: str, points: Sequence[Point]) -> None:
-    if len(points) > 1:
-        fixed, slope = line(points)
-        memory = (points[-1].peak_mb - points[0].peak_mb) / (points[-1].size - points[0].size)
-        print(
-            f"\n{fixed:.2f} processor seconds + {slope:.4g} {unit}; exponent between the two largest "
-            f"{exponent(points):.3f}; memory {memory:+.3g} MB {unit}"
-        )
+def slopes(unit: str, points: Sequence[Point]) -> str:
+    if len(points) < 2:
+        return ""
+    fixed, slope = line(points)
+    memory = (points[-1].peak_mb - points[0].peak_mb) / (points[-1].size - points[0].size)
+    return (
+        f"{fixed:.2f} processor seconds + {slope:.4g} {unit}; exponent between the two largest {exponent(points):.3f}; "
+        f"memory {memory:+.3g} MB {unit}."
+    )
 
 
 def numbers(text: str) -> list[float]:
@@ -107,10 +111,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--model", default="en")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--markdown", type=Path, help="a file that has or gets this section, such as RESULTS.md")
     options = parser.parse_args()
     model = str(Path(options.model).resolve()) if os.sep in options.model else options.model
     found: dict[str, list[Point]] = {}
-    print(f"load before: {os.getloadavg()[0]:.2f}; {cores} cores")
+    load = os.getloadavg()[0]
+    parts = [
+        f"    {record.command('scale')}",
+        f"Commit {record.commit()}, {record.machine(cores)}; load before {load:.2f}.",
+    ]
+
+    def say(text: str) -> None:
+        parts.append(text)
+        print(f"\n{text}", flush=True)
+
+    if load > 0.25 * cores:
+        print("-- WARNING: other work is running: these figures are not to be quoted")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
 
@@ -122,8 +138,8 @@ def main() -> None:
         for minutes in options.minutes:
             repeated(SAMPLE, minutes * 60, long)
             found["minutes"].append(cost(minutes, minutes * 60, long.name))
-        table("minutes of one recording", found["minutes"])
-        slopes("a minute", found["minutes"])
+        say(table("minutes of one recording", found["minutes"]))
+        say(slopes("a minute", found["minutes"]))
 
         many, clip_seconds = folder / "many", seconds_of(SHORT)
         many.mkdir()
@@ -134,21 +150,24 @@ def main() -> None:
                 if not link.exists():
                     shutil.copy(SHORT, link)
             found["files"].append(cost(n, n * clip_seconds, many.name))
-        table(f"recordings of {clip_seconds:.1f} s", found["files"])
-        slopes("a recording", found["files"])
+        say(table(f"recordings of {clip_seconds:.1f} s", found["files"]))
+        say(slopes("a recording", found["files"]))
 
         middle = options.minutes[len(options.minutes) // 2]
         repeated(SAMPLE, middle * 60, long)
         found["threads"] = [cost(n, middle * 60, long.name, "--threads", f"{n:g}") for n in options.threads]
-        table(f"threads, one recording of {middle:g} min", found["threads"])
+        say(table(f"threads, one recording of {middle:g} min", found["threads"]))
 
         for path in sorted(many.iterdir())[200:]:
             path.unlink()
         n = len(list(many.iterdir()))
         found["jobs"] = [cost(j, n * clip_seconds, many.name, "--jobs", f"{j:g}") for j in options.jobs]
-        table(f"--jobs, {n} recordings of {clip_seconds:.1f} s (memory of the first process)", found["jobs"])
+        say(table(f"`--jobs`, {n} recordings of {clip_seconds:.1f} s (memory of the largest process)", found["jobs"]))
     if options.json:
         options.json.write_text(json.dumps({name: [asdict(p) for p in own] for name, own in found.items()}, indent=1))
+    if options.markdown:
+        text = "\n\n".join(part for part in parts if part)
+        record.place(options.markdown, "scale", "Cost against length, number, threads, processes", text)
 
 
 def seconds_of(path: Path) -> float:

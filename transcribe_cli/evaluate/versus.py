@@ -39,10 +39,11 @@ def as_json(names: Sequence[str], found: Comparison) -> dict[str, Any]:
 
 def verdict(found: Comparison) -> str:
     """The difference with its interval and whether it is more than chance, in words."""
+    p = f"p = {found.p:.4f}" if found.p >= 0.0001 else "p < 0.0001"
     return (
         f"difference {100 * found.difference:+.2f} points "
         f"(95 %: {100 * found.difference_low:+.2f} to {100 * found.difference_high:+.2f}), "
-        f"z = {found.z:.2f}, p {f'= {found.p:.4f}' if found.p >= 0.0001 else '< 0.0001'}, the second wins in {100 * found.second_wins:.1f} % of "
+        f"z = {found.z:.2f}, {p}, the second wins in {100 * found.second_wins:.1f} % of "
         f"bootstrap sets: {'different' if found.p < 0.05 else 'not told apart'} at the 5 % level"
     )
 
