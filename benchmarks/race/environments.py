@@ -76,7 +76,8 @@ def prepare(system: System, work: Path) -> Ready:
     if system.model:
         install -= model
     inside = next((str(path if path.is_dir() else path.parent) for path in models), None)
-    fingerprint = hashlib.sha256(json.dumps([stamp, system.options, system.weights]).encode())
+    worker = _digest([Path(__file__).with_name("worker.py")])
+    fingerprint = hashlib.sha256(json.dumps([stamp, system.options, system.weights, worker]).encode())
     if system.ours:
         fingerprint.update(_digest(models).encode())
     return Ready(
