@@ -1,0 +1,114 @@
+"""The parts of the benchmarks that could be wrong without anybody seeing it: choices, cuts, tables."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+import record
+from race import tables, worker
+from race.course import Course, Utterance, choose
+
+from transcribe_cli.audio.manifest import ManifestLine
+
+
+def lines(**sources):
+    """So many lines of 2 s a source, taking turns."""
+    found = []
+    for k in range(max(sources.values())):
+        for source, n in sources.items():
+            if k < n:
+                found.append(ManifestLine(Path("a.wav"), 0.0, 2.0, "x", {"source": source}, len(found) + 1))
+    return found
+
+
+def test_a_choice_is_even_by_source_and_keeps_the_order():
+    found = choose(lines(a=50, b=20, c=100), None, 30)
+    assert [sum(line.keys["source"] == source for line in found) for source in "abc"] == [10, 10, 10]
+    assert [line.number for line in found] == sorted(line.number for line in found)
+
+
+def test_a_source_with_too_little_leaves_its_share_to_the_others():
+    found = choose(lines(a=50, b=2, c=100), None, 30)
+    assert [sum(line.keys["source"] == source for line in found) for source in "abc"] == [14, 2, 14]
+    found = choose(lines(a=50, b=2, c=100), 60.0, None)
+    assert [sum(line.keys["source"] == source for line in found) for source in "abc"] == [14, 2, 14]
+
+
+def test_a_choice_of_nothing_less_is_the_whole_set():
+    assert choose(lines(a=3, b=5), None, None) == lines(a=3, b=5)
+
+
+def test_pieces_of_a_long_recording_join_to_the_whole_and_end_where_it_is_quiet():
+    sound = (np.random.default_rng(0).standard_normal(70 * 16000) * 3000).astype(np.int16)
+    sound[20 * 16000 : 21 * 16000] = 0
+    pieces = list(worker.cut(sound))
+    np.testing.assert_array_equal(np.concatenate(pieces), sound)
+    assert max(map(len, pieces)) <= worker.LONGEST * 16000
+    assert 20 <= len(pieces[0]) / 16000 <= 21
+
+
+def test_a_vocabulary_has_lengths_of_one_byte_or_two(tmp_path):
+    long = b"x" * 300
+    (tmp_path / "v").write_bytes(b"\x03<s>\x02ab\x00" + bytes([128 + 300 % 128, 300 // 128]) + long)
+    assert worker.vocabulary(tmp_path / "v") == [b"", b"ab", b"", long]
+
+
+def test_a_section_is_put_in_once_and_then_replaced(tmp_path):
+    path = tmp_path / "RESULTS.md"
+    path.write_text("# Results\n\nbefore\n")
+    record.place(path, "peers", "Others", "first")
+    path.write_text(path.read_text() + "\nafter\n")
+    record.place(path, "peers", "Others", "second")
+    text = path.read_text()
+    assert "first" not in text
+    assert text.count("## Others") == 1
+    assert text.index("before") < text.index("## Others") < text.index("second") < text.index("after")
+
+
+@pytest.fixture
+def rows():
+    pytest.importorskip("whisper_normalizer")
+    said = [Utterance(str(k), "", f"word number {k} of it", "ab"[k % 2], 5.0) for k in range(8)]
+    course = Course(tuple(said), Utterance("long", "", "one two", "a", 60.0), said[0], (said[0],), "x")
+
+    def result(wrong, cpu):
+        heard = {
+            u.id: {"text": u.text.replace("word", "bird" if k < wrong else "word"), "wall": cpu / 2, "cpu": cpu}
+            for k, u in enumerate(said)
+        }
+        long = {"text": "one two", "wall": 6.0, "cpu": 10 * cpu, "peak_mb": 100.0}
+        costs = {"cold_seconds": 1.0, "install_mb": 10.0, "model_mb": 5.0, "yardstick_seconds": 0.1, "load_before": 0.0}
+        return {"utterances": heard, "long": long, "0": {"text": "you"}, "loading": {"peak_mb": 90.0}, **costs}
+
+    found = {
+        "en-lm": tables.figures("`en` with LM", result(1, 1.0), course),
+        "peer": tables.figures("peer", result(5, 4.0), course),
+    }
+    tables.against(found, "en-lm")
+    return found
+
+
+def test_differences_and_costs_are_taken_against_the_first(rows):
+    assert rows["en-lm"]["wer_all"] == pytest.approx(1 / 40)
+    assert rows["peer"]["difference"][0] == pytest.approx(4 / 40)
+    assert rows["peer"]["difference"][1] > 0
+    assert rows["peer"]["cost_ratio"]["utterances"] == pytest.approx(4)
+    assert rows["peer"]["times_real_time"]["utterances"] == {"wall": pytest.approx(2.5), "cpu": pytest.approx(1.25)}
+    assert rows["peer"]["invented"] == {"0": 1}
+
+
+def test_tables_have_a_cell_for_every_heading(rows):
+    for table in (tables.accuracy(rows, "en-lm"), tables.cost(rows, "en-lm")):
+        heading, body = table
+        assert len(body) == 2
+        assert all(len(row) == len(heading) for row in body)
+        assert tables.markdown(table).count("\n") == 4
+
+
+def test_a_slower_machine_is_said(rows):
+    assert tables.warnings(rows, 2) == []
+    rows["third"] = rows["peer"] | {"title": "third", "yardstick_seconds": 0.2}
+    assert "third" in tables.warnings(rows, 2)[0]
