@@ -117,6 +117,12 @@ def test_two_channels_beginning_together_are_shown_one_after_the_other():
     assert second.start_seconds - 1.0 <= 0.5
 
 
+def test_a_recording_read_from_its_middle_keeps_its_times():
+    """With --start 10 --duration 8 the audio that was read is shorter than its own times."""
+    (cue,) = cues(transcript((10.5, "she had been walking"), duration=8.0), DEFAULT)
+    assert (cue.start_seconds, cue.end_seconds) == (10.5, pytest.approx(12.05))
+
+
 def test_nothing_said_gives_no_cue():
     assert cues(Transcript((), 5.0), DEFAULT) == []
     assert cues(Transcript((Segment(0.0, 1.0, ()),), 5.0), DEFAULT) == []

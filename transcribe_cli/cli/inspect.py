@@ -60,13 +60,15 @@ def inspect(
         raise OptionError(f"--plot draws one recording, not {len(inputs)}: give one")
     if plot is not None and files == ["-"]:
         raise OptionError("--plot reads the recording twice: save standard input to a file first")
+    if plot is not None:
+        from ..inspection.plot import check_target, draw
+
+        check_target(plot)
     failed = 0
     for one in inputs:
         try:
             report = measure(one.path, audio_options)
             if plot is not None:
-                from ..inspection.plot import draw
-
                 draw(one.path, plot, audio_options, model, text)
         except TranscribeError as error:
             failed += 1

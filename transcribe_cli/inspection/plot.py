@@ -33,18 +33,25 @@ KINDS = (".png", ".svg", ".pdf")
 log = logging.getLogger("transcribe_cli.inspection")
 
 
+def check_target(target: Path) -> None:
+    """Raises OptionError where a name is none of a picture, MissingExtra without matplotlib."""
+    if target.suffix.lower() not in KINDS:
+        raise OptionError(f"{target}: a picture's name ends in {', '.join(KINDS)}")
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("drawing a picture", "matplotlib", "plot") from error
+
+
 def draw(path: str | Path, target: Path, options: AudioOptions, model: str, text: str | None = None) -> None:
     """Draws the first minute of what `options` ask for into `target` (png, svg or pdf).
 
     text: what is said, where it is known; otherwise what the recogniser hears.
-    Raises MissingExtra without matplotlib, OptionError for another kind of file, and what reading the recording raises.
+    Raises what `check_target` and reading the recording raise.
     """
-    if target.suffix.lower() not in KINDS:
-        raise OptionError(f"{target}: a picture's name ends in {', '.join(KINDS)}")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("drawing a picture", "matplotlib", "plot") from error
+    check_target(target)
+    from matplotlib.figure import Figure
+
     with Recogniser(Options(model=ModelOptions(model=model), audio=options)) as recogniser:
         card = recogniser.bundle.card
         samples = _first(path, card, options)
