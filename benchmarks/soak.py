@@ -148,7 +148,7 @@ def kill(n_kills: int, n_files: int, seed: int) -> int:
         assert len(wanted) == 2 * n_files
         while killed < n_kills:
             # forked where everything is imported: most of a short run would else be Python's start
-            begun, patience = time.monotonic(), rng.uniform(0, 0.5 * whole_seconds)
+            begun, patience = time.monotonic(), rng.uniform(0, 0.2 * whole_seconds)
             child = os.fork()
             if child == 0:
                 os._exit(run(batch))

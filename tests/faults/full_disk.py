@@ -108,11 +108,12 @@ def every_write(folder: Path, n_files: int, modes: tuple[bool, ...] = (False, Tr
             shutil.rmtree(out)
             code, err = batch(Room(refused, once))
             problems = []
-            if code not in ((0, 1, 2) if once else (1, 2)):
-                problems.append(f"exit code {code}")
-            if any(not line.startswith(("transcribe: ", "  ")) for line in err.splitlines()) or not err:
+            if any(not line.startswith(("transcribe: ", "  ")) for line in err.splitlines()) or (code and not err):
                 problems.append(f"said {err!r}")
             left = results(out) if out.exists() else {}
+            # a journal that cannot be kept up to its end is a warning: all results are there
+            if code not in (1, 2) and (code != 0 or left != wanted):
+                problems.append(f"exit code {code} with {len(left)} results")
             if any(wanted.get(name) != content for name, content in left.items()):
                 problems.append(f"left {sorted(left)}")
             again, err = batch(Room(None))
