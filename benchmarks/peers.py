@@ -75,6 +75,10 @@ def main() -> int:
         except running.Failed as why:
             print(f"-- {system.title}: FAILED: {why}")
             skipped.append(system.title)
+        except KeyboardInterrupt:
+            print("-- stopped; the same command goes on from here")
+            skipped += [one.title for one in chosen if one.name in ready and one.name not in results]
+            break
     if not results:
         sys.exit("nothing ran")
     titles = {system.name: system.title for system in everyone}

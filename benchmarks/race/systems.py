@@ -88,19 +88,19 @@ def peers() -> list[System]:
             ("moonshine-voice==0.0.4",),
         ),
         System(
-            "pocketsphinx",
-            "PocketSphinx en-us",
-            "pocketsphinx",
-            "pocketsphinx",
-            ("pocketsphinx==5.1.1",),
-            model=("pocketsphinx/model",),
-        ),
-        System(
             "hama",
             "hama (phonemes, then spelling)",
             "hama",
             "hama",
             ("hama==1.7.0",),
             model=("hama/assets/asr_waveform.hama", "hama/assets/p2g.hama"),
+        ),
+        System(
+            "pocketsphinx",
+            "PocketSphinx en-us",
+            "pocketsphinx",
+            "pocketsphinx",
+            ("pocketsphinx==5.1.1",),
+            model=("pocketsphinx/model",),
         ),
     ]
