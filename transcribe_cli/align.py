@@ -110,7 +110,7 @@ def align(sound: Sound, name: str, script: Script, network: Network, settings: S
     card = network.card
     if settings.audio.channel == "split":
         raise OptionError("a text belongs to one channel: give --channel a number, left, right or mix")
-    if sound != "-" and settings.audio.raw is None:
+    if isinstance(sound, (str, Path)) and Path(sound).is_file():  # a pipe can be read only once
         _refuse_too_long(script, _seconds(sound, settings.audio), name, settings.text)
     frame = card.output.frame_seconds
     samples = audio.stream(sound, card.sample_rate, settings.audio)

@@ -117,7 +117,7 @@ def align(
     finally:
         network.close()
     if subtitles is not None:
-        times = retime.times(subtitles, script, found.words, found.transcript.duration_seconds)
+        times = retime.times(subtitles, script, found.words, audio_options.start + found.transcript.duration_seconds)
         result, notes = retime.write(subtitles, times), retime.report(subtitles, times)
     else:
         result = _rendered(found, settings, name, level, subtitle_options, _shown(audio))
