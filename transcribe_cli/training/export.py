@@ -201,7 +201,8 @@ def card(
         "output": {"name": "log_probs", "frame_seconds": frame_seconds(options.network), "scores": "log_probs"},
         "alphabet": {"tokens": list(alphabet.tokens), "blank": alphabet.blank, "boundary": alphabet.boundary},
         "graph": "model.onnx",
-        "windows": {"seconds": 15.0, "context_seconds": 1.0},
+        # as good as 15 s with a second of context and a tenth faster; with 0.25 s words at the seams are lost
+        "windows": {"seconds": 10.0, "context_seconds": 0.5},
         **options.card,
         **extra,
     }
