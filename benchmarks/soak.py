@@ -13,6 +13,7 @@ Each prints one line of figures and ends with 1 where something was not as it sh
 import argparse
 import contextlib
 import json
+import logging
 import os
 import random
 import select
@@ -199,6 +200,7 @@ def flat(minutes: float) -> int:
     def resident() -> float:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
+    logging.getLogger("transcribe_cli").setLevel(logging.ERROR)  # what is spoiled is warned of without end
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _toy_home(folder)

@@ -144,7 +144,7 @@ def test_a_decoding_process_that_is_killed_costs_no_words(long, start):
     process = start("in.wav", "--jobs", "2")
     first = process.stdout.readline()
     workers = [p for p in psutil.Process(process.pid).children(recursive=True) if "spawn_main" in " ".join(p.cmdline())]
-    assert len(workers) == 2
+    assert workers  # the second one is started when there is work for it
     workers[0].kill()
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0
