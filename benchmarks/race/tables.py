@@ -150,17 +150,20 @@ def picture(rows: Sequence[dict[str, Any]], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(8, 5))
-    for row in rows:
+    figure, axes = pyplot.subplots(figsize=(8, 6))
+    for k, row in enumerate(sorted(rows, key=lambda row: row["wer_all"])):
         x, y = row["times_real_time"]["utterances"]["cpu"], 100 * row["wer_all"]
         low, high = (100 * value for value in row["interval"])
-        colour = "#dd6b20" if "`" in row["title"] else "#2b6cb0"
+        colour, ours = f"C{k % 10}", "`" in row["title"]
         axes.errorbar(x, y, yerr=[[y - low], [high - y]], color=colour, capsize=3, linewidth=1)
-        axes.scatter(x, y, s=8 + 2 * row["model_mb"], color=colour, alpha=0.6)
-        axes.annotate(row["title"].replace("`", ""), (x, y), textcoords="offset points", xytext=(9, 4), fontsize=8)
+        axes.scatter(x, y, s=12 + 2 * row["model_mb"], color=colour, alpha=0.6, marker="s" if ours else "o")
+        axes.plot(
+            [], [], "s" if ours else "o", color=colour, label=f"{row['title'].replace('`', '')} ({y:.1f} %, {x:.0f} ×)"
+        )
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, fontsize=8, frameon=False)
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)
-    axes.margins(x=0.25)
+    axes.margins(x=0.1)
     axes.set_xlabel("× real time on one core, one utterance at a time (logarithmic)")
     axes.set_ylabel(f"word error rate, % ({NORMALISER}), with 95 % intervals")
     axes.grid(True, alpha=0.3)
