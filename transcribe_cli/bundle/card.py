@@ -104,11 +104,7 @@ def from_dict(data: dict[str, Any], where: str) -> Card:
             "features": FeatureRecipe.from_dict(data["features"]),
             "input": _value(GraphInput, data["input"], "input"),
             "output": _value(GraphOutput, data["output"], "output"),
-            "alphabet": Alphabet(
-                tuple(map(str, data["alphabet"]["tokens"])),
-                int(data["alphabet"].get("blank", 0)),
-                data["alphabet"].get("boundary", " "),
-            ),
+            "alphabet": _alphabet(data["alphabet"]),
             "graph": _file_name(data.get("graph", "model.onnx")),
             "windows": _value(WindowPlan, data.get("windows", {}), "windows"),
             "confidence_temperature": float(data.get("confidence_temperature", 1.0)),
@@ -158,6 +154,15 @@ def _value(cls: type[Any], data: object, where: str) -> Any:
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{where}: {name} is not a finite number")
     return cls(**data)
+
+
+def _alphabet(data: dict[str, Any]) -> Alphabet:
+    tokens, boundary = data["tokens"], data.get("boundary", " ")
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        raise ValueError("alphabet: tokens is not a list of strings")
+    if boundary is not None and (not isinstance(boundary, str) or not boundary):
+        raise ValueError(f"alphabet: boundary cannot be {str(boundary)[:40]!r}")
+    return Alphabet(tuple(tokens), _integer(data.get("blank", 0), 0, len(tokens) - 1), boundary)
 
 
 def _integer(value: object, low: int, high: int) -> int:

@@ -161,7 +161,9 @@ def _load(path: Path, providers: list[str], threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # onnxruntime's warnings are ours to phrase
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+        # with one provider there is nothing to fall back to, and onnxruntime would say so on standard output
+        fallback = int(len(providers) > 1)
+        return onnxruntime.InferenceSession(str(path), options, providers=providers, enable_fallback=fallback)
     except Exception as error:  # see _run
         raise ModelError(f"{path}: onnxruntime cannot load this model ({_first_line(error)})") from error
 
@@ -174,7 +176,7 @@ def _check_graph(session: Any, card: Card, where: str) -> None:
     outputs = {value.name: value for value in session.get_outputs()}
     if card.output.name not in outputs:
         raise ModelError(f"{where}: the graph has no output {card.output.name!r}, only {sorted(outputs)}")
-    tokens = outputs[card.output.name].shape[-1]
+    tokens = (outputs[card.output.name].shape or [None])[-1]
     if isinstance(tokens, int) and tokens != len(card.alphabet):
         raise ModelError(f"{where}: the graph has {tokens} output tokens, the card's alphabet {len(card.alphabet)}")
     if card.input.layout != "bn":
@@ -211,4 +213,5 @@ def usable_cores() -> int:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    line = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
