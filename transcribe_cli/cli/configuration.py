@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import config
+from ..errors import OptionError
 
 
 def apply(context: typer.Context, path: Path | None) -> Path | None:
@@ -22,9 +23,22 @@ def apply(context: typer.Context, path: Path | None) -> Path | None:
 
 
 def _as_typed(parameters: Any, chosen: dict[str, Any]) -> dict[str, Any]:
-    """TOML values as the flags' parser takes them: a single value for a flag that may be repeated becomes a list."""
+    """TOML values as the flags' parser takes them: as they would be typed, so that it checks them in the same way.
+
+    A single value for a flag that may be repeated becomes a list.
+    """
     many = {parameter.name for parameter in parameters if getattr(parameter, "multiple", False)}
-    return {name: [value] if name in many and not isinstance(value, list) else value for name, value in chosen.items()}
+    typed: dict[str, Any] = {}
+    for name, value in chosen.items():
+        values = [_as_written(one) for one in (value if isinstance(value, list) else [value])]
+        if isinstance(value, list) and name not in many:
+            raise OptionError(f"{name.replace('_', '-')} takes one value, and the config file gives it a list")
+        typed[name] = values if name in many else values[0]
+    return typed
+
+
+def _as_written(value: Any) -> Any:
+    return value if isinstance(value, bool) else str(value)
 
 
 ConfigFlag = Annotated[
