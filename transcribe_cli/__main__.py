@@ -52,13 +52,15 @@ def _stop(number: int, frame: object) -> NoReturn:
 
 
 def _leave(code: int) -> NoReturn:
-    """Ends now, with threads still at work: one may wait for a pipe that never says anything again."""
+    """Ends soon, even with threads still at work: one may wait for a pipe that never says anything again."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     end = time.monotonic() + PATIENCE_SECONDS
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join(max(0.0, end - time.monotonic()))
+    others = [one for one in threading.enumerate() if one is not threading.current_thread() and not one.daemon]
+    for thread in others:
+        thread.join(max(0.0, end - time.monotonic()))
+    if not any(thread.is_alive() for thread in others):
+        sys.exit(code)  # the usual end, which also gives back what processes share
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
