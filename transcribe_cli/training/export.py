@@ -36,7 +36,7 @@ from .units import CHARACTERS
 
 TOLERANCE = 1e-4  # between PyTorch and ONNX Runtime, in log-probability
 OPSET = 17
-# what follows attention does a quarter of all that int8 does to the log-probabilities, for a fortieth of the time
+# what follows attention does a quarter of all that int8 does to the log-probabilities, for a fortieth of the operations
 KEPT_FLOAT = ("attention/out",)
 
 
