@@ -14,15 +14,10 @@ SAID = "bad bad cab a head fed"
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    toy_model.write_bundle(tmp_path / "models" / "toy")
-    monkeypatch.setenv("TRANSCRIBE_MODELS", str(tmp_path / "models"))
-    monkeypatch.setenv("TRANSCRIBE_MODEL", "toy")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.chdir(tmp_path)
-    speak(tmp_path / "talk.wav", SAID)
-    (tmp_path / "talk.txt").write_text(TEXT)
-    return tmp_path
+def home(home):
+    speak(home / "talk.wav", SAID)
+    (home / "talk.txt").write_text(TEXT)
+    return home
 
 
 def speak(path, text):

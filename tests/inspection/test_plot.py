@@ -10,14 +10,9 @@ from transcribe_cli.cli import run
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    toy_model.write_bundle(tmp_path / "models" / "toy")
-    monkeypatch.setenv("TRANSCRIBE_MODELS", str(tmp_path / "models"))
-    monkeypatch.setenv("TRANSCRIBE_MODEL", "toy")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.chdir(tmp_path)
+def home(home):
     soundfile.write("talk.wav", toy_model.sound("bad cab.head"), 16000)
-    return tmp_path
+    return home
 
 
 def test_sound_features_and_log_probabilities_are_drawn(home, monkeypatch):

@@ -8,7 +8,6 @@ holds the options that made it; other options are refused. Augmentation enters a
 
 import dataclasses
 import json
-import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import torch
 
 from ..errors import OutputError, TrainingError, TranscribeError
 from ..features import FeatureRecipe, finish, frames
+from ..outputs import atomically, write_atomically
 from . import encoder as encoders
 from . import manifest
 from .augment import augment
@@ -79,10 +79,7 @@ def check_fingerprint(folder: Path, options: RunOptions) -> None:
     """Writes the cache's options, or compares them. Raises TrainingError naming what differs."""
     path, wanted = folder / "cache.json", fingerprint(options)
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f"cache.json.{os.getpid()}"
-        temporary.write_text(json.dumps(wanted, indent=1))
-        temporary.replace(path)
+        write_atomically(path, json.dumps(wanted, indent=1))
         return
     found = json.loads(path.read_text())
     differing = [key for key in wanted if found.get(key) != wanted[key]]
@@ -205,15 +202,11 @@ def _fill_shard(
         at += len(h)
     array = np.concatenate(hidden) if hidden else np.zeros((0, network.norm.weight.shape[0]), np.float16)
     try:
-        with open(folder / f"{name}.npy.part", "wb") as file:
+        with atomically(folder / f"{name}.npy") as file:
             np.save(file, array)
-        os.replace(folder / f"{name}.npy.part", folder / f"{name}.npy")
-        (folder / f"{name}.jsonl.part").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-        os.replace(folder / f"{name}.jsonl.part", folder / f"{name}.jsonl")
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: the cache cannot be written ({error.strerror}); free some space and start again"
-        ) from error
+        write_atomically(folder / f"{name}.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    except OutputError as error:
+        raise OutputError(f"{error}; free some space and start again") from error
     return len(rows), sum(row["seconds"] for row in rows), dropped
 
 

@@ -7,7 +7,6 @@ batch, and a graph that differs is refused.
 
 import hashlib
 import json
-import os
 import time
 import warnings
 from collections.abc import Sequence
@@ -25,8 +24,9 @@ from torch import Tensor
 from ..alphabet import Alphabet
 from ..bundle.card import FORMAT, Card, parse
 from ..ctc.collapse import greedy
-from ..errors import ModelError, OutputError, TrainingError
+from ..errors import ModelError, TrainingError
 from ..features import FeatureRecipe, finish, frames
+from ..outputs import write_atomically
 from . import cache, checkpoint, manifest, measure
 from . import encoder as encoders
 from .graph import Alone, Masked
@@ -226,13 +226,8 @@ def write(model: onnx.ModelProto, data: dict[str, Any], folder: Path) -> None:
     content = model.SerializeToString()
     data = {**data, "checksums": {**data.get("checksums", {}), data["graph"]: hashlib.sha256(content).hexdigest()}}
     text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
-    try:
-        for name, value in ((data["graph"], content), ("card.json", text.encode())):
-            temporary = folder / f"{name}.part"
-            temporary.write_bytes(value)
-            os.replace(temporary, folder / name)
-    except OSError as error:
-        raise OutputError(f"{folder}: the bundle cannot be written ({error.strerror})") from error
+    for name, value in ((data["graph"], content), ("card.json", text)):
+        write_atomically(folder / name, value)
 
 
 def export(

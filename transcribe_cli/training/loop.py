@@ -5,6 +5,7 @@ the epoch's order and the place in it. A cache that grows meanwhile is looked at
 """
 
 import csv
+import io
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from ..alphabet import Alphabet
 from ..errors import DeviceError, OptionError, TrainingError, TranscribeError
 from ..features import FeatureRecipe
+from ..outputs import write_atomically
 from . import batches, cache, checkpoint, manifest, measure, plot, together, units
 from . import encoder as encoders
 from .data import Cached, Live, Source
@@ -465,12 +467,11 @@ def stalled(table: list[dict[str, Any]], patience: int) -> bool:
 
 def write_table(table: list[dict[str, Any]], path: Path) -> None:
     """The epoch table as CSV."""
-    temporary = path.with_name(path.name + ".part")
-    with open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(table)
-    temporary.replace(path)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS)
+    writer.writeheader()
+    writer.writerows(table)
+    write_atomically(path, text.getvalue())
 
 
 def _same_network(found: RunOptions, wanted: RunOptions, path: Path) -> None:
