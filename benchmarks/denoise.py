@@ -12,7 +12,7 @@ import numpy as np
 
 from transcribe_cli import audio
 from transcribe_cli.audio.degrade import degrade, parse
-from transcribe_cli.audio.denoise import Denoiser
+from transcribe_cli.audio.denoise import denoise
 from transcribe_cli.audio.manifest import read_manifest
 from transcribe_cli.decoding import DecodingOptions
 from transcribe_cli.evaluate.edits import count
@@ -43,8 +43,7 @@ def main() -> None:
                 sound = np.concatenate(list(blocks))
                 for i, how in enumerate(conditions):
                     noisy = sound if how is None else degrade(sound, rate, how, 0, str(number))
-                    denoiser = Denoiser(rate)
-                    denoised = np.concatenate([denoiser.push(noisy), denoiser.flush()])
+                    denoised = denoise(noisy, rate)
                     for j, heard in enumerate((noisy, denoised)):
                         errors[i, j] += count(reference, clean(recogniser.transcribe(heard).text).split()).errors
     print(f"{len(lines)} utterances, {words} words, {recogniser.bundle.card.id}, {arguments.decoder}")

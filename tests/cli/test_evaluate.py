@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 import soundfile
 import toy_model
 
 from transcribe_cli.cli import run
+from transcribe_cli.evaluate import measure
 
 TEXTS = ["bad cab", "a head", "face bag", "had a cage"]
 
@@ -52,6 +54,20 @@ def test_two_runs_give_the_same_figures(home, capsys):
     first, second = (figures(capsys, "set.jsonl", "--degrade", "noise:10") for _ in range(2))
     del first["speed"], second["speed"]
     assert first == second
+
+
+def test_noise_is_removed_after_it_was_added(home, capsys, monkeypatch):
+    levels = []
+
+    def heard(samples, rate):
+        levels.append(float(np.sqrt(np.mean(samples**2))))
+        return samples
+
+    monkeypatch.setattr(measure, "denoise", heard)
+    figures(capsys, "set.jsonl", "--degrade", "noise:0", "--denoise")
+    clean = [float(np.sqrt(np.mean(soundfile.read(home / f"{k}.wav")[0] ** 2))) for k in range(4)]
+    assert len(levels) == 4
+    assert all(noisy > 1.2 * own for noisy, own in zip(levels, clean, strict=True))
 
 
 def test_degraded_sound_is_measured_beside_the_clean(home, capsys):

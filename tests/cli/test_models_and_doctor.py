@@ -154,8 +154,10 @@ def test_a_provider_that_falls_back_is_broken_not_just_absent(home, monkeypatch)
     monkeypatch.setattr(providers, "_loads", lambda name: name == "libcuda.so.1")
     from transcribe_cli.bundle import session
 
-    real = session._load
-    monkeypatch.setattr(session, "_load", lambda path, wanted, threads: real(path, ["CPUExecutionProvider"], threads))
+    real = session.open_graph
+    monkeypatch.setattr(
+        session, "open_graph", lambda path, wanted, threads: real(path, ["CPUExecutionProvider"], threads)
+    )
     findings = list(doctor.examine("toy", self_test=False))
     (broken,) = [one for one in findings if one.state == doctor.BROKEN]
     assert broken.topic == "providers"

@@ -9,9 +9,11 @@ onnx = pytest.importorskip("onnx")
 from transcribe_cli.errors import TrainingError  # noqa: E402
 from transcribe_cli.training import encoder as encoders  # noqa: E402
 from transcribe_cli.training import export, weights  # noqa: E402
+from transcribe_cli.training.conformer import ConformerEncoder  # noqa: E402
 from transcribe_cli.training.graph import ConvAsMatrix  # noqa: E402
 from transcribe_cli.training.network import untrained  # noqa: E402
 from transcribe_cli.training.options import NetworkOptions  # noqa: E402
+from transcribe_cli.training.whisper import WhisperEncoder  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -21,12 +23,16 @@ SHAPES = {
     "gru": {"cell": "gru"},
     "norm and mixture": {"norm": True, "mixture": True},
     "convolutions": {"encoder": "conv", "conv_width": 12},
+    "merged frames": {"merge": 2, "stack": 1},
+    "conformer": {"encoder": "tiny-conformer"},
+    "conformer, merged frames": {"encoder": "tiny-conformer", "merge": 3, "stack": 1},
 }
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
-    monkeypatch.setitem(encoders.FACTS, "tiny", encoders.EncoderFacts(16, 2, 2, 0.02, "mel", 30.0, "none"))
+    for name, kind in (("tiny", WhisperEncoder), ("tiny-conformer", ConformerEncoder)):
+        monkeypatch.setitem(encoders.FACTS, name, encoders.EncoderFacts(16, 2, 2, 0.02, "mel", 30.0, "none", kind))
 
 
 def network(**shape):

@@ -8,7 +8,11 @@ torch = pytest.importorskip("torch")
 
 from transcribe_cli.training import encoder as encoders  # noqa: E402
 from transcribe_cli.training import network as networks  # noqa: E402
+from transcribe_cli.training.blocks import merged  # noqa: E402
+from transcribe_cli.training.conformer import ConformerEncoder, shortened  # noqa: E402
+from transcribe_cli.training.moonshine import MoonshineEncoder  # noqa: E402
 from transcribe_cli.training.options import NetworkOptions  # noqa: E402
+from transcribe_cli.training.whisper import WhisperEncoder  # noqa: E402
 
 SMALL = NetworkOptions(encoder="conv", conv_width=12, conv_strides=(2, 2), units=8, stack=1, rows=2, dropout=0.3)
 
@@ -25,16 +29,48 @@ def assert_ragged_equals_single(module, inputs, sizes):
             torch.testing.assert_close(batch[i, :n], single[0], atol=2e-5, rtol=0)
 
 
-def test_a_ragged_batch_equals_single_utterances_in_whisper():
+@pytest.mark.parametrize("merge", [1, 2, 3])
+def test_a_ragged_batch_equals_single_utterances_in_whisper(merge):
     torch.manual_seed(1)
-    module = encoders.WhisperEncoder(24, 2, 3, bands=7, positions=60).eval()
+    module = WhisperEncoder(24, 2, 3, merge, bands=7, positions=60).eval()
     assert_ragged_equals_single(module, torch.randn(3, 7, 101), [101, 40, 33])
 
 
-def test_a_ragged_batch_equals_single_utterances_in_moonshine():
+@pytest.mark.parametrize("merge", [1, 2])
+def test_a_ragged_batch_equals_single_utterances_in_moonshine(merge):
     torch.manual_seed(1)
-    module = encoders.MoonshineEncoder(24, 2, 3, rotary=4).eval()
+    module = MoonshineEncoder(24, 2, 3, merge, rotary=4).eval()
     assert_ragged_equals_single(module, torch.randn(3, 9000), [9000, 5000, 3333])
+
+
+@pytest.mark.parametrize("merge", [1, 2, 3])
+def test_a_ragged_batch_equals_single_utterances_in_the_conformer(merge):
+    torch.manual_seed(1)
+    module = ConformerEncoder(24, 2, 3, merge, bands=7).eval()
+    assert_ragged_equals_single(module, torch.randn(3, 7, 101), [101, 40, 33])
+
+
+def test_merged_frames_are_means_and_the_last_one_of_what_is_left():
+    x = torch.tensor([[[1.0], [3.0], [5.0], [7.0], [9.0]], [[2.0], [4.0], [8.0], [99.0], [99.0]]])
+    means, lengths = merged(x, torch.tensor([5, 3]), 2)
+    assert means[0, :, 0].tolist() == [2, 6, 9]
+    assert means[1, :2, 0].tolist() == [3, 8]
+    assert lengths.tolist() == [3, 2]
+    torch.testing.assert_close(merged(x[:1], None, 2)[0], means[:1])
+
+
+def test_a_shortened_filter_does_the_same_to_what_is_linear_between_merged_frames():
+    rng = torch.Generator().manual_seed(2)
+    kernel = torch.randn(3, 1, 31, generator=rng)
+    slow = torch.randn(1, 3, 80, generator=rng)
+    places = torch.arange(0, 159) / 2
+    below = places.floor().long().clamp(max=78)
+    fast = slow[..., below] * (1 - (places - below)) + slow[..., below + 1] * (places - below)
+    half = shortened(kernel, 2)
+    assert half.shape == (3, 1, 17)
+    wanted = torch.nn.functional.conv1d(fast, kernel, padding=15, groups=3)[..., ::2]
+    found = torch.nn.functional.conv1d(slow, half, padding=8, groups=3)
+    torch.testing.assert_close(found[..., 10:-10], wanted[..., 10:-10], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +111,7 @@ def test_an_auxiliary_head_reads_a_middle_layer():
 def test_a_frozen_encoder_gets_no_gradient_and_a_trained_one_does():
     for rate in (0.0, 0.1):
         shape = dataclasses.replace(SMALL, encoder="whisper-tiny.en", encoder_rate=rate)
-        tiny = encoders.WhisperEncoder(16, 2, 2, positions=60)
+        tiny = WhisperEncoder(16, 2, 2, positions=60)
         module = networks.Recogniser(tiny, networks.Head(16, 5, shape), shape)
         module(torch.randn(1, 80, 50), torch.tensor([50]))[0].sum().backward()
         assert (tiny.conv1.weight.grad is None) == (rate == 0)
@@ -84,7 +120,7 @@ def test_a_frozen_encoder_gets_no_gradient_and_a_trained_one_does():
 
 def test_a_mixture_of_layers_begins_as_their_mean_and_is_learned():
     shape = dataclasses.replace(SMALL, encoder="whisper-tiny.en", mixture=True)
-    tiny = encoders.WhisperEncoder(16, 2, 2, positions=60).eval()
+    tiny = WhisperEncoder(16, 2, 2, positions=60).eval()
     module = networks.Recogniser(tiny, networks.Head(16, 5, shape), shape)
     mel, lengths = torch.randn(1, 80, 50), torch.tensor([50])
     outputs, _ = tiny.layers(mel, lengths)

@@ -18,6 +18,7 @@ from transcribe_cli.errors import ModelError, OutputError, TrainingError  # noqa
 from transcribe_cli.evaluate.edits import count_all, total  # noqa: E402
 from transcribe_cli.training import cache, checkpoint, export, loop, options, weights  # noqa: E402
 from transcribe_cli.training import encoder as encoders  # noqa: E402
+from transcribe_cli.training.whisper import WhisperEncoder  # noqa: E402
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ignore_exporter = pytest.mark.filterwarnings("ignore")  # notes of the ONNX exporter and quantiser on themselves
@@ -46,7 +47,8 @@ def quiet(line):
 @pytest.fixture
 def tiny_encoder(monkeypatch, tmp_path):
     """A Whisper-like encoder of 16 channels with random weights, as an extracted file."""
-    monkeypatch.setitem(encoders.FACTS, "tiny", encoders.EncoderFacts(16, 2, 2, 0.02, "mel", 30.0, "none"))
+    facts = encoders.EncoderFacts(16, 2, 2, 0.02, "mel", 30.0, "none", WhisperEncoder)
+    monkeypatch.setitem(encoders.FACTS, "tiny", facts)
     torch.manual_seed(3)
     names = {value.rpartition(".")[2]: key for key, value in encoders._RENAMED.items() if "." not in value}
     arrays = {}
@@ -160,10 +162,45 @@ def test_upper_blocks_learn_over_a_cache_of_the_lower_ones(beeps, tiny_encoder, 
     torch.testing.assert_close(over_cache, from_features, atol=0.02, rtol=0)
 
 
-def test_only_what_frozen_blocks_say_is_cached(beeps, tiny_encoder, tmp_path):
-    run = cached(beeps, tiny_encoder, tmp_path / "cache", "network.encoder_rate=0.5")
-    with pytest.raises(TrainingError, match="frozen_blocks"):
-        list(cache.fill(run, tmp_path / "cache"))
+def test_a_network_that_is_trained_whole_learns_from_cached_features(beeps, tiny_encoder, tmp_path):
+    shape = ("network.encoder_rate=0.5", "network.merge=2", "network.stack=1", "loop.epochs=1")
+    run = cached(beeps, tiny_encoder, tmp_path / "cache", *shape)
+    list(cache.fill(run, tmp_path / "cache"))
+    (entries,), _ = cache.read(tmp_path / "cache", run.data.dev, 5)
+    (utterance, *_) = cache.manifest.read(beeps / "dev.jsonl")
+    recipe = cache.recipe_of("tiny")
+    mel = cache.finish(cache.frames(cache.Reader()(utterance), recipe), recipe)
+    source, _ = loop.assemble(run, 5, 0)
+    np.testing.assert_allclose(source(entries[0], 0), mel, atol=2e-3)
+    assert (source.frames_per_second, source.stored) == (100, 4)
+    loop.train(run, tmp_path / "run", quiet)
+    before = encoders.load("tiny", tiny_encoder).state_dict()
+    after = export.restore([tmp_path / "run/last.pt"])[0].state_dict()
+    assert not torch.equal(before["conv1.weight"], after["encoder.conv1.weight"])
+
+    # convolutions over features are cached alike
+    conv = ("network.encoder=conv", "network.conv_width=8", "network.stack=1")
+    other = small(beeps, f"data.cache={tmp_path / 'cache'}", "data.shard=5", "loop.epochs=1", *conv)
+    assert list(cache.fill(other, tmp_path / "cache")) == []
+    loop.train(other, tmp_path / "other", quiet)
+
+
+def test_a_run_over_merged_frames_begins_with_one_that_read_them_side_by_side(beeps, tiny_encoder, tmp_path):
+    run = cached(beeps, tiny_encoder, tmp_path / "cache", "network.stack=2", "network.rows=2", "loop.epochs=1")
+    list(cache.fill(run, tmp_path / "cache"))
+    loop.train(run, tmp_path / "run", quiet)
+    start = weights.begin(tmp_path / "run/last.pt")
+    merged = cached(beeps, tiny_encoder, tmp_path / "merged", "network.merge=2", "network.stack=1", "network.rows=2")
+    _, head = loop.assemble(merged, len(start["head.dense.bias"]) // 2, 0)
+    assert loop.begin_with(head, start) == len(start)
+    wide = start["head.layers.0.ahead.weight_ih_l0"]
+    torch.testing.assert_close(head.state_dict()["layers.0.ahead.weight_ih_l0"], wide[:, :16] + wide[:, 16:])
+
+
+def test_samples_are_not_cached_and_one_block_is_left_to_be_trained(beeps, tiny_encoder, tmp_path):
+    run = cached(beeps, tiny_encoder, tmp_path / "cache", "network.encoder=moonshine-tiny", "network.encoder_rate=0.5")
+    with pytest.raises(TrainingError, match="reads samples"):
+        list(cache.fill(run, tmp_path / "samples"))
     run = cached(beeps, tiny_encoder, tmp_path / "cache", "network.encoder_rate=0.5", "network.frozen_blocks=2")
     with pytest.raises(TrainingError, match="at least one of 2 blocks"):
         loop.train(run, tmp_path / "run", quiet)

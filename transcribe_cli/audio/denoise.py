@@ -27,6 +27,12 @@ OVERSUBTRACTION = 1.5  # noise scatters about its mean; with 1 its peaks would p
 LOWEST_GAIN = 0.25  # −12 dB
 
 
+def denoise(samples: Floats, sample_rate: int) -> Floats:
+    """A whole recording at once: (n,) float32 → (n,)."""
+    stage = Denoiser(sample_rate)
+    return np.concatenate([stage.push(samples), stage.flush()])
+
+
 class Denoiser:
     """push((n,) float32) → (m,), about a second later; flush() → the rest. Silence stays silence."""
 

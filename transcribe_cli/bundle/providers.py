@@ -36,11 +36,11 @@ def look(bundle: Bundle) -> Providers:
     """Opens the model with every provider that could run it. Raises ModelError where it cannot be loaded at all."""
     import onnxruntime
 
-    from .session import _load
+    from .session import open_graph
 
     available = tuple(onnxruntime.get_available_providers())
     wanted = [name for name in (CUDA, "CPUExecutionProvider") if name in available]
-    in_use = tuple(_load(bundle.graph_path, wanted or ["CPUExecutionProvider"], 1).get_providers())
+    in_use = tuple(open_graph(bundle.graph_path, wanted or ["CPUExecutionProvider"], 1).get_providers())
     installed = tuple(f"{name} {version}" for name in DISTRIBUTIONS if (version := _version(name)))
     if CUDA in in_use:
         return Providers(available, in_use, installed, None, None, False)

@@ -40,7 +40,7 @@ class RuntimeOptions:
 
 def read_metadata(path: Path) -> dict[str, str]:
     """The custom metadata of an ONNX file. Raises ModelError when the file is not a loadable graph."""
-    return dict(_load(path, ["CPUExecutionProvider"], 1).get_modelmeta().custom_metadata_map)
+    return dict(open_graph(path, ["CPUExecutionProvider"], 1).get_modelmeta().custom_metadata_map)
 
 
 class Network:
@@ -60,7 +60,9 @@ class Network:
         self.device = _choose_device(options.device)
         self.threads = options.threads or usable_cores()
         if self.device == "cuda":
-            self._session = _load(bundle.graph_path, ["CUDAExecutionProvider", "CPUExecutionProvider"], self.threads)
+            self._session = open_graph(
+                bundle.graph_path, ["CUDAExecutionProvider", "CPUExecutionProvider"], self.threads
+            )
             if "CUDAExecutionProvider" not in self._session.get_providers():
                 if options.device == "cuda":
                     raise DeviceError(
@@ -68,7 +70,7 @@ class Network:
                     )
                 self.device = "cpu"
         if self.device == "cpu":
-            self._session = _load(bundle.graph_path, ["CPUExecutionProvider"], 1)
+            self._session = open_graph(bundle.graph_path, ["CPUExecutionProvider"], 1)
         _check_graph(self._session, self.card, str(bundle.graph_path))
         self._workers = ThreadPoolExecutor(self.threads if self.device == "cpu" else 1, thread_name_prefix="network")
         self._pending: queue.SimpleQueue[tuple[Array, Future[Array]]] = queue.SimpleQueue()
@@ -153,7 +155,7 @@ def _feed(windows: list[Array], card: Card) -> tuple[dict[str, NDArray[Any]], li
     return feed, lengths
 
 
-def _load(path: Path, providers: list[str], threads: int) -> Any:
+def open_graph(path: Path, providers: list[str], threads: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -23,6 +23,7 @@ from .. import audio, decoding, emission, features
 from ..alignment.words import align_words
 from ..alphabet import Alphabet
 from ..audio.degrade import Degradation, degrade, opus_level
+from ..audio.denoise import denoise
 from ..audio.inputs import find_inputs
 from ..audio.manifest import ManifestLine, by_recording, is_manifest, read_manifest
 from ..ctc.forward_backward import loss
@@ -115,12 +116,14 @@ def measure(
             if finished is not None:
                 finished(len(sound) / recogniser.bundle.card.sample_rate)
 
-        for line, sound in sounds(lines, recogniser):
+        for line, sound in sounds(lines, recogniser, spoiled_later=how is not None):
             if isinstance(sound, TranscribeError):
                 failures.append((line_id(line), str(sound)))
                 continue
             if how is not None:
                 sound = degrade(sound, recogniser.bundle.card.sample_rate, how, seed, line_id(line))
+                if recogniser.options.audio.denoise:
+                    sound = denoise(sound, recogniser.bundle.card.sample_rate)
             waiting.append((line, sound, pool.submit(rows, sound, recogniser)))
             while len(waiting) > 2 * recogniser.network.threads or (waiting and waiting[0][2].done()):
                 take()
@@ -135,10 +138,15 @@ def measure(
 
 
 def sounds(
-    lines: Sequence[ManifestLine], recogniser: Recogniser
+    lines: Sequence[ManifestLine], recogniser: Recogniser, spoiled_later: bool = False
 ) -> Iterator[tuple[ManifestLine, Array | TranscribeError]]:
-    """Every line with its samples or why there are none; a recording shared by many lines is opened once."""
+    """Every line with its samples or why there are none; a recording shared by many lines is opened once.
+
+    spoiled_later: noise is yet to be added, so it cannot be removed here.
+    """
     rate, options = recogniser.bundle.card.sample_rate, recogniser.options.audio
+    if spoiled_later:
+        options = replace(options, denoise=False)
     for path, own in by_recording(list(lines)):
         done = 0
         try:

@@ -1,4 +1,4 @@
-"""Frozen encoder output on disk, so that a run pays for its encoder once: float16 shards and an index.
+"""Features or frozen encoder output on disk, so that a run pays for them once: float16 shards and an index.
 
 A shard is `NAME.npy`, (all frames, dimension) float16, and `NAME.jsonl`, one line an utterance with its place. Both are
 written under another name and renamed, the index last, so a shard that has an index is whole: a fill that was killed
@@ -27,6 +27,7 @@ from . import encoder as encoders
 from . import manifest
 from .augment import augment
 from .manifest import Utterance
+from .network import facts, pretrained
 from .options import DataSet, RunOptions
 
 RATE = 16000
@@ -53,11 +54,22 @@ class Entry:
         return f"{self.shard.stem}:{self.offset}"
 
 
+def holds_hidden(options: RunOptions) -> bool:
+    """Whether a cache for this network holds what frozen blocks put out; else it holds features."""
+    shape = options.network
+    trained = shape.encoder_rate and not shape.frozen_blocks
+    return shape.encoder in encoders.FACTS and not trained and not shape.mixture
+
+
 def fingerprint(options: RunOptions) -> dict[str, Any]:
     """What a cached frame depends on, beside the recordings."""
     name, layers, blocks = options.network.encoder, options.network.encoder_layers, options.network.frozen_blocks
+    if options.network.merge > 1:
+        name = f"{name}, {options.network.merge} frames merged"
     if blocks:
         name, layers = f"{name}, after block {blocks}", 0  # blocks above change nothing below
+    if not holds_hidden(options):
+        name, layers = "none: log-mel", 0
     augmentation = json.loads(json.dumps(dataclasses.asdict(options.augment)))
 
     def active(key: str) -> bool:
@@ -91,8 +103,9 @@ def check_fingerprint(folder: Path, options: RunOptions) -> None:
 
 
 def recipe_of(name: str) -> FeatureRecipe:
-    """The features that an encoder was trained on."""
-    return FeatureRecipe() if encoders.FACTS[name].input == "mel" else FeatureRecipe.from_dict({"kind": "waveform"})
+    """The features that an encoder reads."""
+    mel = name == "conv" or encoders.FACTS[name].input == "mel"
+    return FeatureRecipe() if mel else FeatureRecipe.from_dict({"kind": "waveform"})
 
 
 class Reader:
@@ -146,14 +159,14 @@ def fill(options: RunOptions, folder: Path, worker: tuple[int, int] = (0, 1)) ->
     """
     check_fingerprint(folder, options)
     shape = options.network
-    trained = shape.encoder_rate and not shape.frozen_blocks
-    if shape.encoder not in encoders.FACTS or trained or shape.mixture:
+    recipe, network = recipe_of(shape.encoder), None
+    if holds_hidden(options):
+        network = pretrained(shape, shape.frozen_blocks)
+    elif recipe.kind == "waveform":
         raise TrainingError(
-            "only what frozen blocks of a pretrained encoder put out can be cached: set network.frozen_blocks, "
-            "or leave data.cache empty"
+            f"{shape.encoder} reads samples, and only log-mel features or what frozen blocks put out can be cached: "
+            "set network.frozen_blocks, or leave data.cache empty"
         )
-    network = encoders.load(shape.encoder, Path(shape.encoder_file), shape.frozen_blocks or shape.encoder_layers)
-    recipe = recipe_of(options.network.encoder)
     me, of = worker
     work = sorted(shard_names(options.data.dev + options.data.train, options.data.shard), key=lambda w: _order(w[0]))
     for i, (name, variant, utterances) in enumerate(work):
@@ -174,7 +187,7 @@ def _fill_shard(
     variant: str,
     utterances: list[Utterance],
     options: RunOptions,
-    network: encoders.Encoder,
+    network: encoders.Encoder | None,
     recipe: FeatureRecipe,
 ) -> tuple[int, float, list[str]]:
     reader, dropped = Reader(), []
@@ -193,14 +206,17 @@ def _fill_shard(
             continue
         raw = changed[None] if recipe.kind == "waveform" else finish(frames(changed, recipe), recipe)
         prepared.append((utterance, np.ascontiguousarray(raw, np.float32), len(changed) / RATE, done))
-    hidden = encode([x for _, x, _, _ in prepared], network, recipe, bool(options.network.frozen_blocks))
+    arrays = [x.astype(np.float16) for _, x, _, _ in prepared]
+    if network is not None:
+        arrays = encode([x for _, x, _, _ in prepared], network, recipe, bool(options.network.frozen_blocks))
     rows, at = [], 0
-    for (utterance, _, seconds, done), h in zip(prepared, hidden, strict=True):
+    for (utterance, _, seconds, done), h in zip(prepared, arrays, strict=True):
         row: dict[str, Any] = {"offset": at, "frames": len(h), "text": utterance.text, "seconds": round(seconds, 4)}
         row |= {"speaker": utterance.speaker, "source": utterance.source, "id": utterance.name}
         rows.append(row | {"variant": variant, "augmented": {k: round(v, 3) for k, v in done.items()}})
         at += len(h)
-    array = np.concatenate(hidden) if hidden else np.zeros((0, network.norm.weight.shape[0]), np.float16)
+    size = facts(options.network).dimension if network is not None else recipe.dimension
+    array = np.concatenate(arrays) if arrays else np.zeros((0, size), np.float16)
     try:
         with atomically(folder / f"{name}.npy") as file:
             np.save(file, array)

@@ -1,4 +1,4 @@
-"""Where the loop's inputs come from: the cached output of a frozen encoder, or features of the audio, made on the way.
+"""Where the loop's inputs come from: a cache of features or of a frozen encoder's output, or the audio itself.
 
 Both list what there is as entries, name what is ready (a cache may be growing), and give an entry's array on demand.
 """
@@ -17,18 +17,23 @@ from . import cache, manifest
 from .cache import RATE, Entry
 from .encoder import Encoder
 from .manifest import Utterance
-from .network import ConvEncoder
+from .network import ConvEncoder, facts
 from .options import DataSet, RunOptions
 
 Array = npt.NDArray[np.float32]
 
 
 class Cached:
-    """Frozen encoder output from disk."""
+    """Features or frozen encoder output from disk.
 
-    frames_per_second = 50.0
+    features: whether the arrays are features; stored: arrays' frames for each that the recurrent layers read.
+    """
 
     def __init__(self, options: RunOptions) -> None:
+        self.features = not cache.holds_hidden(options)
+        seconds = facts(options.network).frame_seconds
+        self.stored = round(seconds / 0.01) if self.features else 1
+        self.frames_per_second = self.stored / seconds
         self._folder, self._size, self._frames = Path(options.data.cache), options.data.shard, cache.Frames()
 
     def names(self, sets: tuple[DataSet, ...]) -> list[str]:
@@ -40,7 +45,7 @@ class Cached:
         return cache.read(self._folder, sets, self._size, only)
 
     def __call__(self, entry: Entry, step: int) -> Array:
-        """(frames, dimension) of the encoder."""
+        """(frames, bands) features, or (frames, dimension) of the encoder."""
         return self._frames(entry).astype(np.float32)
 
 
@@ -50,7 +55,7 @@ class Live:
     Unreadable audio is reported once and left out. Decoded files are kept up to `memory` bytes, as 16-bit samples.
     """
 
-    frames_per_second = 100.0
+    frames_per_second, features, stored = 100.0, True, 1
 
     def __init__(
         self, options: RunOptions, encoder: Encoder | ConvEncoder, recipe: FeatureRecipe, memory: int = 1 << 30

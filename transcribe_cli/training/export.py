@@ -28,9 +28,8 @@ from ..errors import ModelError, TrainingError
 from ..features import FeatureRecipe, finish, frames
 from ..outputs import write_atomically
 from . import cache, checkpoint, manifest, measure
-from . import encoder as encoders
 from .graph import Alone, Masked
-from .network import Recogniser, facts, frame_seconds, untrained
+from .network import Recogniser, facts, frame_seconds, pretrained, untrained
 from .options import RunOptions, from_dict
 from .units import CHARACTERS
 
@@ -64,10 +63,8 @@ def restore(paths: Sequence[Path]) -> tuple[Recogniser, RunOptions, Alphabet]:
     alphabet = Alphabet(tuple(tokens), boundary=states[0].get("boundary", " "))
     network = untrained(options.network, len(alphabet))
     weights = {key: value for key, value in weights.items() if "auxiliary" not in key}
-    shape = options.network
     if not any(key.startswith("head.") for key in weights):  # trained over a cache: the encoder is as it was
-        path = Path(shape.encoder_file)
-        network.encoder.load_state_dict(encoders.load(shape.encoder, path, shape.encoder_layers).state_dict())
+        network.encoder.load_state_dict(pretrained(options.network).state_dict())
         network.head.load_state_dict(weights)
     else:
         network.load_state_dict(weights)

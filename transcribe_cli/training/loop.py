@@ -20,12 +20,11 @@ from torch import Tensor, nn
 
 from ..alphabet import Alphabet
 from ..errors import DeviceError, OptionError, TrainingError, TranscribeError
-from ..features import FeatureRecipe
 from ..outputs import write_atomically
 from . import batches, cache, checkpoint, manifest, measure, plot, together, units
-from . import encoder as encoders
+from .blocks import valid
 from .data import Cached, Live, Source
-from .network import Head, Recogniser, facts, untrained
+from .network import Head, Recogniser, facts, pretrained, untrained
 from .options import LoopOptions, RunOptions, from_dict, to_dict
 
 COLUMNS = ("epoch", "hours", "source", "training_loss", "validation_loss", "cer", "wer", "rate", "hours_per_second")
@@ -95,7 +94,7 @@ def train(
         # alone; one process looks at the cache, which may be growing; a resumed epoch has the shards it began with
         ready = together.agreed(ready if at else source.names(options.data.train), team)
         sets, missing = source.entries(options.data.train, set(ready))
-        fitting = [[entry for entry in one if fits(entry, speller, options)] for one in sets]
+        fitting = [[entry for entry in one if fits(entry, speller, options, source.stored)] for one in sets]
         rng = np.random.default_rng([loop.seed, epoch])
         chosen = batches.draw(fitting, [one.share for one in options.data.train], loop.epoch_hours, seen, rng)
         order = batches.pack([entry.seconds for entry in chosen], loop.batch_seconds, rng)
@@ -252,27 +251,33 @@ def spellers(options: RunOptions, state: dict[str, Any]) -> tuple[units.Speller,
 def assemble(options: RunOptions, tokens: int, auxiliary_tokens: int) -> tuple[Source, Head | Recogniser]:
     """Where the inputs come from, and the network that reads them.
 
-    Over a cache that is the head alone, or the head and the encoder's upper blocks; else the whole.
+    Over a cache of hidden frames that is the head alone, or the head and the encoder's upper blocks; else the whole.
     """
     shape = options.network
-    if options.data.cache and not shape.frozen_blocks:
+    hidden = bool(options.data.cache) and cache.holds_hidden(options)
+    if hidden and not shape.frozen_blocks:
         return Cached(options), Head(facts(shape).dimension, tokens, shape, auxiliary_tokens)
-    network = untrained(shape, tokens, auxiliary_tokens, over_cache=bool(options.data.cache))
+    network = untrained(shape, tokens, auxiliary_tokens, over_cache=hidden)
     if shape.encoder != "conv" and shape.encoder_file:
-        network.encoder.load_state_dict(
-            encoders.load(shape.encoder, Path(shape.encoder_file), shape.encoder_layers).state_dict()
-        )
+        network.encoder.load_state_dict(pretrained(shape).state_dict())
     if options.data.cache:
         return Cached(options), network
-    recipe = FeatureRecipe() if shape.encoder == "conv" else cache.recipe_of(shape.encoder)
-    return Live(options, network.encoder, recipe), network
+    return Live(options, network.encoder, cache.recipe_of(shape.encoder)), network
 
 
 def begin_with(network: Head | Recogniser, start: dict[str, Tensor]) -> int:
-    """Copies the tensors whose names and shapes fit; returns how many. Raises TrainingError when none does."""
+    """Copies the tensors whose names and shapes fit; returns how many. Raises TrainingError when none does.
+
+    A first recurrent layer that reads the mean of frames begins with one that read them side by side.
+    """
     own = network.state_dict()
     if isinstance(network, Head):
         start = {name.removeprefix("head."): value for name, value in start.items()}
+    for name, value in start.items():
+        if name.removeprefix("head.").startswith("layers.0.") and "weight_ih" in name and name in own:
+            rows, wide = own[name].shape
+            if value.shape[0] == rows and value.shape[1] > wide and value.shape[1] % wide == 0:
+                start = {**start, name: value.reshape(rows, -1, wide).sum(1)}
     taken = {name: value for name, value in start.items() if name in own and own[name].shape == value.shape}
     if not taken or any(name in own and name not in taken for name in start):
         raise TrainingError("the given bundle is of another network: use the config that it was trained with")
@@ -298,7 +303,7 @@ class Teacher:
         heard = run_batch(self._graph, mel.transpose(1, 2).contiguous().numpy(), lengths.numpy())
         told = torch.from_numpy(heard).to(log_probs.device)
         n = min(told.shape[1], log_probs.shape[1])
-        inside = encoders.valid(rows.clamp(max=n), n)
+        inside = valid(rows.clamp(max=n), n)
         each = (told[:, :n].exp() * (told[:, :n] - log_probs[:, :n])).sum(2)
         return (each * inside).sum()
 
@@ -346,13 +351,16 @@ def groups(network: nn.Module, options: RunOptions) -> list[dict[str, Any]]:
     return [{"params": some, "weight_decay": decay, "scale": scale} for (scale, decay), some in found.items()]
 
 
-def fits(entry: cache.Entry, speller: units.Speller, options: RunOptions) -> bool:
-    """Whether an utterance can be learned: spelled by the units, and its rows can hold its labels."""
+def fits(entry: cache.Entry, speller: units.Speller, options: RunOptions, stored: int = 1) -> bool:
+    """Whether an utterance can be learned: spelled by the units, and its rows can hold its labels.
+
+    stored: an entry's frames for each frame that the recurrent layers read.
+    """
     if not speller.can(entry.text):
         return False
     labels = speller.encode(entry.text)
     needed = len(labels) + sum(a == b for a, b in pairwise(labels))
-    return needed <= -(-entry.frames // options.network.stack) * options.network.rows
+    return needed <= -(-entry.frames // (stored * options.network.stack)) * options.network.rows
 
 
 def collate(
@@ -379,7 +387,7 @@ def collate(
 
 def transposed(inputs: Tensor, source: Source) -> Tensor:
     """Inputs as the network takes them: features by frames where it starts at the features."""
-    return inputs.transpose(1, 2) if isinstance(source, Live) and inputs.ndim == 3 else inputs
+    return inputs.transpose(1, 2) if source.features and inputs.ndim == 3 else inputs
 
 
 def mask(

@@ -6,12 +6,16 @@ long and double letters still have a blank between them. A ragged batch equals s
 every utterance from its own end.
 """
 
+from dataclasses import replace
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import TrainingError
-from .encoder import FACTS, Encoder, EncoderFacts, build, valid
+from .blocks import valid
+from .encoder import FACTS, Encoder, EncoderFacts, build, load
 from .options import NetworkOptions
 
 
@@ -176,10 +180,11 @@ def facts(options: NetworkOptions) -> EncoderFacts:
         seconds = 0.01
         for stride in options.conv_strides:
             seconds *= stride
-        return EncoderFacts(options.conv_width, len(options.conv_strides), 0, seconds, "mel", None, "ours")
+        return EncoderFacts(options.conv_width, len(options.conv_strides), 0, seconds, "mel", None, "ours", ConvEncoder)
     if options.encoder not in FACTS:
         raise TrainingError(f"unknown encoder {options.encoder!r}: choose one of {', '.join(FACTS)}, conv")
-    return FACTS[options.encoder]
+    found = FACTS[options.encoder]
+    return replace(found, frame_seconds=found.frame_seconds * options.merge)
 
 
 def untrained(options: NetworkOptions, tokens: int, auxiliary_tokens: int = 0, over_cache: bool = False) -> Recogniser:
@@ -187,7 +192,7 @@ def untrained(options: NetworkOptions, tokens: int, auxiliary_tokens: int = 0, o
     head = Head(facts(options).dimension, tokens, options, auxiliary_tokens)
     if options.encoder == "conv":
         return Recogniser(ConvEncoder(80, options.conv_width, options.conv_strides), head, options)
-    encoder = build(options.encoder)
+    encoder = build(options.encoder, options.merge)
     if options.encoder_layers:
         encoder.blocks = encoder.blocks[: options.encoder_layers]
     if options.frozen_blocks and (options.mixture or not 0 < options.frozen_blocks < len(encoder.blocks)):
@@ -196,6 +201,14 @@ def untrained(options: NetworkOptions, tokens: int, auxiliary_tokens: int = 0, o
             "trained, and network.mixture off"
         )
     return Recogniser(encoder, head, options, over_cache)
+
+
+def pretrained(options: NetworkOptions, blocks: int = 0) -> Encoder:
+    """The encoder with the weights of its file; blocks: how many of them, 0 as the options say.
+
+    Raises TrainingError when the file is missing or holds other weights.
+    """
+    return load(options.encoder, Path(options.encoder_file), blocks or options.encoder_layers, options.merge)
 
 
 def frame_seconds(options: NetworkOptions) -> float:
