@@ -156,11 +156,13 @@ def _feed(windows: list[Array], card: Card) -> tuple[dict[str, NDArray[Any]], li
 
 
 def open_graph(path: Path, providers: list[str], threads: int) -> Any:
+    """An onnxruntime session of a graph. Raises ModelError where it cannot be loaded."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # windows are of many lengths, and a plan kept for each is memory for nothing
     options.log_severity_level = 4  # onnxruntime's warnings are ours to phrase
     try:
         # with one provider there is nothing to fall back to, and onnxruntime would say so on standard output
