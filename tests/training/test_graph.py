@@ -24,8 +24,9 @@ SHAPES = {
     "norm and mixture": {"norm": True, "mixture": True},
     "convolutions": {"encoder": "conv", "conv_width": 12},
     "merged frames": {"merge": 2, "stack": 1},
+    "merged between blocks": {"merge": 2, "merge_before": 1, "stack": 1},
     "conformer": {"encoder": "tiny-conformer"},
-    "conformer, merged frames": {"encoder": "tiny-conformer", "merge": 3, "stack": 1},
+    "conformer, merged frames": {"encoder": "tiny-conformer", "merge": 3, "merge_before": 1, "stack": 1},
 }
 
 

@@ -29,24 +29,27 @@ def assert_ragged_equals_single(module, inputs, sizes):
             torch.testing.assert_close(batch[i, :n], single[0], atol=2e-5, rtol=0)
 
 
-@pytest.mark.parametrize("merge", [1, 2, 3])
-def test_a_ragged_batch_equals_single_utterances_in_whisper(merge):
+MERGES = [(1, 0), (2, 0), (3, 1)]  # frames merged, in front of which block
+
+
+@pytest.mark.parametrize("merging", MERGES)
+def test_a_ragged_batch_equals_single_utterances_in_whisper(merging):
     torch.manual_seed(1)
-    module = WhisperEncoder(24, 2, 3, merge, bands=7, positions=60).eval()
+    module = WhisperEncoder(24, 2, 3, *merging, bands=7, positions=60).eval()
     assert_ragged_equals_single(module, torch.randn(3, 7, 101), [101, 40, 33])
 
 
-@pytest.mark.parametrize("merge", [1, 2])
-def test_a_ragged_batch_equals_single_utterances_in_moonshine(merge):
+@pytest.mark.parametrize("merging", MERGES)
+def test_a_ragged_batch_equals_single_utterances_in_moonshine(merging):
     torch.manual_seed(1)
-    module = MoonshineEncoder(24, 2, 3, merge, rotary=4).eval()
+    module = MoonshineEncoder(24, 2, 3, *merging, rotary=4).eval()
     assert_ragged_equals_single(module, torch.randn(3, 9000), [9000, 5000, 3333])
 
 
-@pytest.mark.parametrize("merge", [1, 2, 3])
-def test_a_ragged_batch_equals_single_utterances_in_the_conformer(merge):
+@pytest.mark.parametrize("merging", MERGES)
+def test_a_ragged_batch_equals_single_utterances_in_the_conformer(merging):
     torch.manual_seed(1)
-    module = ConformerEncoder(24, 2, 3, merge, bands=7).eval()
+    module = ConformerEncoder(24, 2, 3, *merging, bands=7).eval()
     assert_ragged_equals_single(module, torch.randn(3, 7, 101), [101, 40, 33])
 
 

@@ -134,8 +134,12 @@ def test_damaged_audio_is_left_out_of_a_shard_and_named(beeps, tiny_encoder, tmp
     assert "bad.wav" in line
 
 
-def test_upper_blocks_learn_over_a_cache_of_the_lower_ones(beeps, tiny_encoder, tmp_path):
-    over = ("network.frozen_blocks=1", "network.encoder_rate=0.5", "loop.epochs=1")
+MERGED = ("network.merge=2", "network.stack=1")
+
+
+@pytest.mark.parametrize("merging", [(), MERGED, (*MERGED, "network.merge_before=1")])
+def test_upper_blocks_learn_over_a_cache_of_the_lower_ones(beeps, tiny_encoder, tmp_path, merging):
+    over = ("network.frozen_blocks=1", "network.encoder_rate=0.5", "loop.epochs=1", *merging)
     run = cached(beeps, tiny_encoder, tmp_path / "cache", *over)
     list(cache.fill(run, tmp_path / "cache"))
     loop.train(run, tmp_path / "run", quiet)
@@ -149,6 +153,8 @@ def test_upper_blocks_learn_over_a_cache_of_the_lower_ones(beeps, tiny_encoder, 
     # the network that was trained over the cache says the same of the features
     whole = export.restore([tmp_path / "run/last.pt"])[0]
     source, part = loop.assemble(run, len(whole.head.dense.bias) // whole.head.rows, 0)
+    frames = {(): (1, 50), MERGED: (1, 25)}.get(merging, (2, 50))
+    assert (source.stored, source.frames_per_second) == frames
     part.load_state_dict(whole.state_dict())
     (entries,), _ = cache.read(tmp_path / "cache", run.data.dev, 5)
     held = torch.from_numpy(source(entries[0], 0))[None]

@@ -1,7 +1,9 @@
-"""What pretrained encoders are built of: masks, merging of frames, attention, the pre-norm transformer block.
+"""What pretrained encoders are built of: masks, merging of frames, attention, transformer blocks and stacks of blocks.
 
 Everything here takes (batch, frames, dimension) float32 and keeps padded frames from touching real ones.
 """
+
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +31,57 @@ def merged(x: Tensor, lengths: Tensor | None, size: int) -> tuple[Tensor, Tensor
     sums = F.pad(x * inside, (0, 0, 0, short)).reshape(batch, n, size, dimension).sum(2)
     counts = F.pad(inside, (0, 0, 0, short)).reshape(batch, n, size, 1).sum(2)
     return sums / counts.clamp(min=1), None if lengths is None else (lengths + size - 1) // size
+
+
+class Stack(nn.Module):
+    """An encoder: a stem that turns its input to frames, and blocks; the frames are merged in front of one block.
+
+    merge: neighbouring frames averaged to one; before: the block in front of which that happens.
+    """
+
+    blocks: nn.ModuleList
+    norm: nn.Module
+
+    def __init__(self, merge: int = 1, before: int = 0) -> None:
+        super().__init__()
+        self.merge, self.before = merge, before
+
+    def stem(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What the first block reads (not merged yet), and the lengths in its frames."""
+        raise NotImplementedError
+
+    def stem_lengths(self, lengths: Tensor) -> Tensor:
+        """Lengths of inputs → in frames of the stem."""
+        raise NotImplementedError
+
+    def context(self, x: Tensor, lengths: Tensor) -> tuple[Any, ...]:
+        """What every block is given beside its frames: masks and the like."""
+        raise NotImplementedError
+
+    def out_lengths(self, lengths: Tensor) -> Tensor:
+        """Lengths of inputs → in output frames."""
+        return (self.stem_lengths(lengths) + self.merge - 1) // self.merge
+
+    def through(
+        self, x: Tensor, lengths: Tensor, first: int = 0, end: int | None = None
+    ) -> tuple[list[Tensor], Tensor]:
+        """Outputs of the blocks first…end - 1, given what the first one reads, and the lengths in the last's frames."""
+        outputs, context = [], self.context(x, lengths)
+        for i, block in list(enumerate(self.blocks))[first:end]:
+            if i == self.before and self.merge > 1:
+                x, lengths = merged(x, lengths, self.merge)  # type: ignore[assignment]
+                context = self.context(x, lengths)
+            x = block(x, *context)
+            outputs.append(x)
+        return outputs, lengths
+
+    def layers(self, inputs: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Output of every block (not yet normalised) and the lengths in output frames."""
+        return self.through(*self.stem(inputs, lengths))
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        outputs, out_lengths = self.layers(inputs, lengths)
+        return self.norm(outputs[-1]), out_lengths
 
 
 class Attention(nn.Module):

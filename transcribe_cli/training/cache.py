@@ -61,11 +61,18 @@ def holds_hidden(options: RunOptions) -> bool:
     return shape.encoder in encoders.FACTS and not trained and not shape.mixture
 
 
+def merged_in_cache(options: RunOptions) -> bool:
+    """Whether the frames of the cache are merged ones already, or are so by the blocks above it."""
+    shape = options.network
+    return shape.merge > 1 and (shape.merge_before < shape.frozen_blocks or not shape.frozen_blocks)
+
+
 def fingerprint(options: RunOptions) -> dict[str, Any]:
     """What a cached frame depends on, beside the recordings."""
     name, layers, blocks = options.network.encoder, options.network.encoder_layers, options.network.frozen_blocks
-    if options.network.merge > 1:
+    if merged_in_cache(options):
         name = f"{name}, {options.network.merge} frames merged"
+        name += f" before block {options.network.merge_before}" if options.network.merge_before else ""
     if blocks:
         name, layers = f"{name}, after block {blocks}", 0  # blocks above change nothing below
     if not holds_hidden(options):

@@ -10,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import Attention, merged, valid
+from .blocks import Attention, Stack, valid
+
+KERNEL = 31  # frames of 20 ms that a filter over time sees
 
 
 class FeedForward(nn.Module):
@@ -64,49 +66,40 @@ class ConformerBlock(nn.Module):
         return out
 
 
-class ConformerEncoder(nn.Module):
+class ConformerEncoder(Stack):
     """hama's encoder: (batch, 80, frames) log-mel at 100 frames/s → (batch, ⌈frames / 2⌉, dimension), any length.
 
-    merge: neighbouring frames averaged to one in front of the first block; the filters over frames are shortened alike.
+    Where frames are merged, the filters over them are shortened alike.
     """
 
-    def __init__(self, dimension: int, layers: int, heads: int, merge: int = 1, bands: int = 80) -> None:
-        super().__init__()
-        self.merge = merge
+    def __init__(
+        self, dimension: int, layers: int, heads: int, merge: int = 1, before: int = 0, bands: int = 80
+    ) -> None:
+        super().__init__(merge, before)
         self.conv = nn.Conv1d(bands, dimension, 3, stride=2, padding=1)
-        self.blocks = nn.ModuleList(
-            ConformerBlock(dimension, heads, 4 * dimension, shortened(torch.zeros(1, 1, 31), merge).shape[2])
-            for _ in range(layers)
-        )
+        taps = [shortened(torch.zeros(1, 1, KERNEL), self.merged_by(i)).shape[2] for i in range(layers)]
+        self.blocks = nn.ModuleList(ConformerBlock(dimension, heads, 4 * dimension, kernel) for kernel in taps)
         self.norm = nn.Identity()  # every block ends with its own
 
-    def out_lengths(self, lengths: Tensor) -> Tensor:
-        return ((lengths + 1) // 2 + self.merge - 1) // self.merge
+    def merged_by(self, block: int) -> int:
+        """How many frames of the stem a block's frame is the mean of."""
+        return self.merge if block >= self.before else 1
 
-    def stem(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """What the first block reads, and the lengths in output frames."""
-        inside = valid(lengths, mel.shape[2])[:, None].to(mel.dtype)
-        x = F.gelu(self.conv(mel * inside)).transpose(1, 2)
-        return merged(x, (lengths + 1) // 2, self.merge)  # type: ignore[return-value]
+    def stem_lengths(self, lengths: Tensor) -> Tensor:
+        return (lengths + 1) // 2
 
-    def through(self, x: Tensor, lengths: Tensor, first: int = 0, end: int | None = None) -> list[Tensor]:
-        """Outputs of the blocks first…end - 1, given what the first one reads; lengths in output frames."""
+    def stem(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        inside = valid(lengths, inputs.shape[2])[:, None].to(inputs.dtype)
+        return F.gelu(self.conv(inputs * inside)).transpose(1, 2), self.stem_lengths(lengths)
+
+    def context(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         real = valid(lengths, x.shape[1])
-        mask, inside = real[:, None, None], real[:, :, None].to(x.dtype)
-        outputs = []
-        for block in self.blocks[first:end]:
-            x = block(x, mask, inside)
-            outputs.append(x)
-        return outputs
+        return real[:, None, None], real[:, :, None].to(x.dtype)
 
-    def layers(self, mel: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Output of every block and the lengths in output frames."""
-        x, out_lengths = self.stem(mel, lengths)
-        return self.through(x, out_lengths), out_lengths
-
-    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        outputs, out_lengths = self.layers(mel, lengths)
-        return outputs[-1], out_lengths
+    def adapted(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of the encoder without merging → of this one."""
+        blocks = {f"blocks.{i}.convolution.depthwise.weight": self.merged_by(i) for i in range(len(self.blocks))}
+        return {name: shortened(value, blocks.get(name, 1)) for name, value in state.items()}
 
 
 def shortened(kernel: Tensor, merge: int) -> Tensor:

@@ -32,7 +32,9 @@ class Cached:
     def __init__(self, options: RunOptions) -> None:
         self.features = not cache.holds_hidden(options)
         seconds = facts(options.network).frame_seconds
-        self.stored = round(seconds / 0.01) if self.features else 1
+        self.stored = 1 if cache.merged_in_cache(options) else options.network.merge
+        if self.features:
+            self.stored = round(seconds / 0.01)
         self.frames_per_second = self.stored / seconds
         self._folder, self._size, self._frames = Path(options.data.cache), options.data.shard, cache.Frames()
 

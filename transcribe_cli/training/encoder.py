@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..errors import TrainingError
-from .conformer import ConformerEncoder, shortened
+from .conformer import ConformerEncoder
 from .moonshine import MoonshineEncoder
 from .whisper import WhisperEncoder
 
@@ -57,21 +57,24 @@ _RENAMED = {
 }
 
 
-def build(name: str, merge: int = 1) -> Encoder:
-    """An encoder of that architecture with random weights. Raises TrainingError on an unknown name."""
+def build(name: str, merge: int = 1, before: int = 0) -> Encoder:
+    """An encoder of that architecture with random weights; merge, before: see `blocks.Stack`.
+
+    Raises TrainingError on an unknown name.
+    """
     if name not in FACTS:
         raise TrainingError(f"unknown encoder {name!r}: choose one of {', '.join(FACTS)}, or conv")
     facts = FACTS[name]
-    encoder: Encoder = facts.kind(facts.dimension, facts.layers, facts.heads, merge)
+    encoder: Encoder = facts.kind(facts.dimension, facts.layers, facts.heads, merge, before)
     return encoder
 
 
-def load(name: str, path: Path, layers: int = 0, merge: int = 1) -> Encoder:
+def load(name: str, path: Path, layers: int = 0, merge: int = 1, before: int = 0) -> Encoder:
     """The encoder with its pretrained weights, in evaluation mode; layers: blocks to keep, 0 for all.
 
     Raises TrainingError when the file is missing or holds other weights.
     """
-    encoder = build(name, merge)
+    encoder = build(name, merge, before)
     try:
         with np.load(path) as arrays:
             state = {
@@ -81,7 +84,8 @@ def load(name: str, path: Path, layers: int = 0, merge: int = 1) -> Encoder:
                 for key in arrays.files
                 if not key.startswith("_")
             }
-        state = {k: shortened(v, merge) if k.endswith("depthwise.weight") else v for k, v in state.items()}
+        if isinstance(encoder, ConformerEncoder):
+            state = encoder.adapted(state)
         encoder.load_state_dict(state, strict=True)
     except FileNotFoundError as error:
         raise TrainingError(

@@ -122,16 +122,16 @@ class WhisperAlone(nn.Module):
         super().__init__()
         self.conv1, self.conv2, self.norm = ConvAsMatrix(encoder.conv1), ConvAsMatrix(encoder.conv2), encoder.norm
         self.blocks = nn.ModuleList(BlockAlone(cast(Block, block)) for block in encoder.blocks)
-        self.merge = encoder.merge
+        self.merge, self.before = encoder.merge, encoder.before
         self.register_buffer("positions", cast(Tensor, encoder.positions), persistent=False)
 
     def forward(self, mel: Tensor) -> list[Tensor]:
         x = F.gelu(self.conv2(F.gelu(self.conv1(mel.transpose(1, 2)))))
         positions: Tensor = self.positions  # type: ignore[assignment]
-        x = merged(x + positions[: x.shape[1]], None, self.merge)[0]
+        x = x + positions[: x.shape[1]]
         outputs = []
-        for block in self.blocks:
-            x = block(x)
+        for i, block in enumerate(self.blocks):
+            x = block(merged(x, None, self.merge)[0] if i == self.before else x)
             outputs.append(self.norm(x))
         return outputs
 
@@ -158,14 +158,14 @@ class ConformerAlone(nn.Module):
 
     def __init__(self, encoder: ConformerEncoder) -> None:
         super().__init__()
-        self.conv, self.merge = ConvAsMatrix(encoder.conv), encoder.merge
+        self.conv, self.merge, self.before = ConvAsMatrix(encoder.conv), encoder.merge, encoder.before
         self.blocks = nn.ModuleList(ConformerBlockAlone(cast(ConformerBlock, block)) for block in encoder.blocks)
 
     def forward(self, mel: Tensor) -> list[Tensor]:
-        x = merged(F.gelu(self.conv(mel.transpose(1, 2))), None, self.merge)[0]
+        x = F.gelu(self.conv(mel.transpose(1, 2)))
         outputs = []
-        for block in self.blocks:
-            x = block(x)
+        for i, block in enumerate(self.blocks):
+            x = block(merged(x, None, self.merge)[0] if i == self.before else x)
             outputs.append(x)
         return outputs
 

@@ -150,12 +150,12 @@ class Recogniser(nn.Module):
         if isinstance(self.encoder, ConvEncoder):
             return self.encoder(inputs, lengths)  # type: ignore[no-any-return]
         if self.over_cache:
-            outputs, frames = self.encoder.through(inputs, lengths, self.lowest), lengths
+            outputs, frames = self.encoder.through(inputs, lengths, self.lowest)
         elif self.lowest:
             with torch.no_grad():
                 x, frames = self.encoder.stem(inputs, lengths)
-                x = self.encoder.through(x, frames, 0, self.lowest)[-1]
-            outputs = self.encoder.through(x, frames, self.lowest)
+                below, frames = self.encoder.through(x, frames, 0, self.lowest)
+            outputs, frames = self.encoder.through(below[-1], frames, self.lowest)
         else:
             outputs, frames = self.encoder.layers(inputs, lengths)
         if self.mixture is None:
@@ -192,9 +192,14 @@ def untrained(options: NetworkOptions, tokens: int, auxiliary_tokens: int = 0, o
     head = Head(facts(options).dimension, tokens, options, auxiliary_tokens)
     if options.encoder == "conv":
         return Recogniser(ConvEncoder(80, options.conv_width, options.conv_strides), head, options)
-    encoder = build(options.encoder, options.merge)
+    encoder = build(options.encoder, options.merge, options.merge_before)
     if options.encoder_layers:
         encoder.blocks = encoder.blocks[: options.encoder_layers]
+    if options.merge > 1 and options.merge_before >= (1 if options.mixture else len(encoder.blocks)):
+        raise TrainingError(
+            f"network.merge_before {options.merge_before}: there are blocks 0 to {len(encoder.blocks) - 1}, "
+            "and with network.mixture it must be 0"
+        )
     if options.frozen_blocks and (options.mixture or not 0 < options.frozen_blocks < len(encoder.blocks)):
         raise TrainingError(
             f"network.frozen_blocks {options.frozen_blocks}: leave at least one of {len(encoder.blocks)} blocks to be "
@@ -208,7 +213,8 @@ def pretrained(options: NetworkOptions, blocks: int = 0) -> Encoder:
 
     Raises TrainingError when the file is missing or holds other weights.
     """
-    return load(options.encoder, Path(options.encoder_file), blocks or options.encoder_layers, options.merge)
+    path, blocks = Path(options.encoder_file), blocks or options.encoder_layers
+    return load(options.encoder, path, blocks, options.merge, options.merge_before)
 
 
 def frame_seconds(options: NetworkOptions) -> float:

@@ -92,8 +92,9 @@ class NetworkOptions:
     encoder: str = option("whisper-tiny.en", "whisper-tiny.en, whisper-base, moonshine-tiny, or conv")
     encoder_file: str = option("", "the encoder's .npz, made by `python -m transcribe_cli.training.extract`")
     merge: int = option(
-        1, "neighbouring frames of a pretrained encoder averaged to one before its blocks", minimum=1, maximum=4
+        1, "neighbouring frames of a pretrained encoder averaged to one in front of a block", minimum=1, maximum=4
     )
+    merge_before: int = option(0, "the block in front of which frames are merged; 0: the first", minimum=0)
     stack: int = option(2, "encoder frames joined to one recurrent step", minimum=1, maximum=8)
     rows: int = option(2, "output rows a recurrent step", minimum=1, maximum=8)
     norm: bool = option(False, "normalise the encoder's frames once more before the recurrent layers")
