@@ -67,16 +67,21 @@ def merged_in_cache(options: RunOptions) -> bool:
     return shape.merge > 1 and (shape.merge_before < shape.frozen_blocks or not shape.frozen_blocks)
 
 
+def held(options: RunOptions) -> str:
+    """What the cached frames are, in words."""
+    shape = options.network
+    if not holds_hidden(options):
+        return "none: log-mel"
+    name = shape.encoder
+    if merged_in_cache(options):
+        name += f", {shape.merge} frames merged" + (f" before block {shape.merge_before}" if shape.merge_before else "")
+    if shape.frozen_blocks:
+        return f"{name}, after block {shape.frozen_blocks}"  # blocks above change nothing below
+    return f"{name}, {shape.encoder_layers} layers" if shape.encoder_layers else name
+
+
 def fingerprint(options: RunOptions) -> dict[str, Any]:
     """What a cached frame depends on, beside the recordings."""
-    name, layers, blocks = options.network.encoder, options.network.encoder_layers, options.network.frozen_blocks
-    if merged_in_cache(options):
-        name = f"{name}, {options.network.merge} frames merged"
-        name += f" before block {options.network.merge_before}" if options.network.merge_before else ""
-    if blocks:
-        name, layers = f"{name}, after block {blocks}", 0  # blocks above change nothing below
-    if not holds_hidden(options):
-        name, layers = "none: log-mel", 0
     augmentation = json.loads(json.dumps(dataclasses.asdict(options.augment)))
 
     def active(key: str) -> bool:
@@ -86,7 +91,7 @@ def fingerprint(options: RunOptions) -> dict[str, Any]:
 
     return {
         "format": 1,
-        "encoder": f"{name}, {layers} layers" if layers else name,
+        "encoder": held(options),
         "max_seconds": options.data.max_seconds,
         "shard": options.data.shard,
         "seed": options.data.seed,
@@ -213,16 +218,18 @@ def _fill_shard(
             continue
         raw = changed[None] if recipe.kind == "waveform" else finish(frames(changed, recipe), recipe)
         prepared.append((utterance, np.ascontiguousarray(raw, np.float32), len(changed) / RATE, done))
-    arrays = [x.astype(np.float16) for _, x, _, _ in prepared]
-    if network is not None:
-        arrays = encode([x for _, x, _, _ in prepared], network, recipe, bool(options.network.frozen_blocks))
+    inputs = [x for _, x, _, _ in prepared]
+    if network is None:
+        arrays, size = [x.astype(np.float16) for x in inputs], recipe.dimension
+    else:
+        arrays = encode(inputs, network, recipe, bool(options.network.frozen_blocks))
+        size = facts(options.network).dimension
     rows, at = [], 0
     for (utterance, _, seconds, done), h in zip(prepared, arrays, strict=True):
         row: dict[str, Any] = {"offset": at, "frames": len(h), "text": utterance.text, "seconds": round(seconds, 4)}
         row |= {"speaker": utterance.speaker, "source": utterance.source, "id": utterance.name}
         rows.append(row | {"variant": variant, "augmented": {k: round(v, 3) for k, v in done.items()}})
         at += len(h)
-    size = facts(options.network).dimension if network is not None else recipe.dimension
     array = np.concatenate(arrays) if arrays else np.zeros((0, size), np.float16)
     try:
         with atomically(folder / f"{name}.npy") as file:

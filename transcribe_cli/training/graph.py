@@ -6,6 +6,7 @@ reads both directions of a recurrent layer in one operator, and attends in ONNX 
 never writes the (frames, frames) scores to memory. Convolutions are matrix products, which can be int8.
 """
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 import torch
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import TrainingError
-from .blocks import Attention, Block, merged
+from .blocks import Attention, Block, Stack, merged
 from .conformer import ConformerBlock, ConformerEncoder
 from .network import ConvEncoder, Head, Recogniser, Recurrent
 from .whisper import WhisperEncoder
@@ -115,25 +116,35 @@ class ConvAsMatrix(nn.Linear):
         return super().forward(torch.cat([padded[:, i : i + frames : self.stride] for i in range(3)], 2))
 
 
-class WhisperAlone(nn.Module):
-    """`encoder.WhisperEncoder`: the normalised outputs of its blocks."""
+class StackAlone(nn.Module):
+    """`blocks.Stack` without lengths."""
 
-    def __init__(self, encoder: WhisperEncoder) -> None:
+    def __init__(self, encoder: Stack, blocks: Iterable[nn.Module]) -> None:
         super().__init__()
-        self.conv1, self.conv2, self.norm = ConvAsMatrix(encoder.conv1), ConvAsMatrix(encoder.conv2), encoder.norm
-        self.blocks = nn.ModuleList(BlockAlone(cast(Block, block)) for block in encoder.blocks)
         self.merge, self.before = encoder.merge, encoder.before
-        self.register_buffer("positions", cast(Tensor, encoder.positions), persistent=False)
+        self.blocks, self.norm = nn.ModuleList(blocks), encoder.norm
 
-    def forward(self, mel: Tensor) -> list[Tensor]:
-        x = F.gelu(self.conv2(F.gelu(self.conv1(mel.transpose(1, 2)))))
-        positions: Tensor = self.positions  # type: ignore[assignment]
-        x = x + positions[: x.shape[1]]
+    def through(self, x: Tensor) -> list[Tensor]:
+        """The normalised outputs of all blocks."""
         outputs = []
         for i, block in enumerate(self.blocks):
             x = block(merged(x, None, self.merge)[0] if i == self.before else x)
             outputs.append(self.norm(x))
         return outputs
+
+
+class WhisperAlone(StackAlone):
+    """`whisper.WhisperEncoder`: the normalised outputs of its blocks."""
+
+    def __init__(self, encoder: WhisperEncoder) -> None:
+        super().__init__(encoder, (BlockAlone(cast(Block, block)) for block in encoder.blocks))
+        self.conv1, self.conv2 = ConvAsMatrix(encoder.conv1), ConvAsMatrix(encoder.conv2)
+        self.register_buffer("positions", cast(Tensor, encoder.positions), persistent=False)
+
+    def forward(self, mel: Tensor) -> list[Tensor]:
+        x = F.gelu(self.conv2(F.gelu(self.conv1(mel.transpose(1, 2)))))
+        positions: Tensor = self.positions  # type: ignore[assignment]
+        return self.through(x + positions[: x.shape[1]])
 
 
 class ConformerBlockAlone(nn.Module):
@@ -153,21 +164,15 @@ class ConformerBlockAlone(nn.Module):
         return out
 
 
-class ConformerAlone(nn.Module):
+class ConformerAlone(StackAlone):
     """`conformer.ConformerEncoder`: the outputs of its blocks."""
 
     def __init__(self, encoder: ConformerEncoder) -> None:
-        super().__init__()
-        self.conv, self.merge, self.before = ConvAsMatrix(encoder.conv), encoder.merge, encoder.before
-        self.blocks = nn.ModuleList(ConformerBlockAlone(cast(ConformerBlock, block)) for block in encoder.blocks)
+        super().__init__(encoder, (ConformerBlockAlone(cast(ConformerBlock, block)) for block in encoder.blocks))
+        self.conv = ConvAsMatrix(encoder.conv)
 
     def forward(self, mel: Tensor) -> list[Tensor]:
-        x = F.gelu(self.conv(mel.transpose(1, 2)))
-        outputs = []
-        for i, block in enumerate(self.blocks):
-            x = block(merged(x, None, self.merge)[0] if i == self.before else x)
-            outputs.append(x)
-        return outputs
+        return self.through(F.gelu(self.conv(mel.transpose(1, 2))))
 
 
 class ConvAlone(nn.Module):

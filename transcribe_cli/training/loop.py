@@ -273,16 +273,21 @@ def begin_with(network: Head | Recogniser, start: dict[str, Tensor]) -> int:
     own = network.state_dict()
     if isinstance(network, Head):
         start = {name.removeprefix("head."): value for name, value in start.items()}
-    for name, value in start.items():
-        if name.removeprefix("head.").startswith("layers.0.") and "weight_ih" in name and name in own:
-            rows, wide = own[name].shape
-            if value.shape[0] == rows and value.shape[1] > wide and value.shape[1] % wide == 0:
-                start = {**start, name: value.reshape(rows, -1, wide).sum(1)}
+    first = [name for name in start if name in own and "layers.0." in name and "weight_ih" in name]
+    start = {**start, **{name: _unstacked(start[name], own[name]) for name in first}}
     taken = {name: value for name, value in start.items() if name in own and own[name].shape == value.shape}
     if not taken or any(name in own and name not in taken for name in start):
         raise TrainingError("the given bundle is of another network: use the config that it was trained with")
     network.load_state_dict({**own, **taken})
     return len(taken)
+
+
+def _unstacked(weight: Tensor, wanted: Tensor) -> Tensor:
+    """(gates, k · inputs) → (gates, inputs), the sum over k frames side by side, where `wanted` is of that shape."""
+    rows, inputs = wanted.shape
+    if len(weight) != rows or weight.shape[1] % inputs:
+        return weight
+    return weight.reshape(rows, -1, inputs).sum(1)
 
 
 class Teacher:

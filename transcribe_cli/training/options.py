@@ -89,7 +89,7 @@ class DataOptions:
 class NetworkOptions:
     """The network's shape."""
 
-    encoder: str = option("whisper-tiny.en", "whisper-tiny.en, whisper-base, moonshine-tiny, or conv")
+    encoder: str = option("whisper-tiny.en", "whisper-tiny.en, whisper-base, moonshine-tiny, hama, or conv")
     encoder_file: str = option("", "the encoder's .npz, made by `python -m transcribe_cli.training.extract`")
     merge: int = option(
         1, "neighbouring frames of a pretrained encoder averaged to one in front of a block", minimum=1, maximum=4
