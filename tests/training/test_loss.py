@@ -51,3 +51,13 @@ def test_a_target_without_room_costs_nothing_and_is_known_by_it():
     assert losses.tolist()[0] == 0  # three like letters need two blanks between them: five rows
     assert ctc.loss(log_probs[0].detach().numpy(), CHARACTERS.encode("aaa")) == np.inf
     assert losses.tolist()[1] > 0
+
+
+def test_a_wordless_target_costs_what_blanks_cost_also_alone_in_its_batch():
+    _, log_probs, losses, letters = batch(2, ["", "", ""], [4, 9, 2])
+    assert letters == 0
+    for i, n in enumerate((4, 9, 2)):
+        assert float(losses[i].detach()) == pytest.approx(-float(log_probs[i, :n, 0].detach().sum()), rel=1e-6)
+    _, log_probs, losses, letters = batch(3, ["", "ill"], [6, 9])
+    assert letters == 3
+    assert float(losses[0].detach()) == pytest.approx(-float(log_probs[0, :6, 0].detach().sum()), rel=1e-6)

@@ -260,6 +260,25 @@ def test_a_killed_run_ends_where_an_unbroken_one_does(beeps, tiny_encoder, tmp_p
     assert loop.train(run, tmp_path / "broken", quiet) == again  # a finished run has nothing to do
 
 
+@pytest.mark.parametrize("over_cache", [False, True])
+def test_wordless_variants_are_learned_with_nothing_to_write(beeps, tmp_path, over_cache):
+    run = small(beeps, "loop.epochs=1", "data.shard=5", *([f"data.cache={tmp_path / 'cache'}"] if over_cache else []))
+    (words,) = run.data.train
+    sets = (words, dataclasses.replace(words, variants=("wordless", "wordless-2")))
+    run = dataclasses.replace(run, data=dataclasses.replace(run.data, train=sets))
+    if over_cache:
+        list(cache.fill(run, tmp_path / "cache"))
+    source, _ = loop.assemble(run, 5, 0)
+    spoken, wordless = source.entries(sets, set(source.names(sets)))[0]
+    assert {one.text for one in wordless} == {""}
+    lengths = [one.frames for one in spoken if one.variant == "clean"]
+    assert sorted(one.frames for one in wordless) == sorted(lengths * 2)
+    assert np.abs(source(spoken[0], 0)[:50] - source(wordless[0], 0)[:50]).max() > 0.1
+    said = []
+    loop.train(run, tmp_path / "run", said.append)
+    assert not [line for line in said if "left out" in line or "no path" in line]
+
+
 def test_a_run_of_another_network_is_not_gone_on_with(beeps, tmp_path):
     loop.train(small(beeps, "loop.epochs=1"), tmp_path, quiet)
     with pytest.raises(TrainingError, match="another network"):

@@ -19,16 +19,19 @@ def augment_preview(
     audio: Annotated[Path, typer.Argument(help="a recording")],
     out: Annotated[Path, typer.Option("--out", "-o", help="folder of WAVs and a picture")],
     config: Annotated[Path | None, typer.Option(help="TOML config whose [augment] is heard; else the defaults")] = None,
-    variants: Annotated[int, typer.Option(help="random variants, after one of each kind alone", min=0)] = 4,
+    variants: Annotated[
+        int,
+        typer.Option(help="random variants, and as many sounds without speech, after one of each kind alone", min=0),
+    ] = 4,
     seed: Annotated[int, typer.Option(help="seed")] = 1,
 ) -> None:
-    """Write WAVs of each kind of augmentation alone and of random variants, and a picture of their spectrograms."""
+    """Write WAVs of each kind of augmentation alone, of random variants and of sounds without speech, and a picture."""
     try:
         import numpy as np
         import soundfile
 
         from ..features import FeatureRecipe, frames
-        from ..training import augment, cache, options, plot
+        from ..training import augment, cache, options, plot, wordless
         from ..training.manifest import Utterance
     except ImportError as error:
         raise MissingExtra("augmentation", error.name or "torch", "train") from error
@@ -38,10 +41,15 @@ def augment_preview(
     off = settings | dict.fromkeys(KINDS, 0.0)
     plans = [(kind, options.AugmentOptions(**(off | {kind: 1.0}))) for kind in KINDS]
     plans += [(f"variant-{i + 1}", chosen) for i in range(variants)]
+    plans += [(f"{wordless.VARIANT}-{i + 1}", chosen) for i in range(variants)]
     out.mkdir(parents=True, exist_ok=True)
     pictures = [("clean", frames(samples, FeatureRecipe()))]
     for i, (name, plan) in enumerate(plans):
-        changed, done = augment.augment(samples, cache.RATE, plan, np.random.default_rng([seed, i]))
+        rng = np.random.default_rng([seed, i])
+        if wordless.is_wordless(name):
+            changed, done = wordless.sound(len(samples), cache.RATE, plan, rng)
+        else:
+            changed, done = augment.augment(samples, cache.RATE, plan, rng)
         soundfile.write(out / f"{name}.wav", changed, cache.RATE, subtype="PCM_16")
         pictures.append((name, frames(changed, FeatureRecipe())))
         print(f"{name}.wav  " + (", ".join(f"{key} {value:.3g}" for key, value in done.items()) or "as it is"))

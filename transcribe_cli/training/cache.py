@@ -24,7 +24,7 @@ from ..errors import OutputError, TrainingError, TranscribeError
 from ..features import FeatureRecipe, finish, frames
 from ..outputs import atomically, write_atomically
 from . import encoder as encoders
-from . import manifest
+from . import manifest, wordless
 from .augment import augment
 from .manifest import Utterance
 from .network import facts, pretrained
@@ -226,7 +226,8 @@ def _fill_shard(
         size = facts(options.network).dimension
     rows, at = [], 0
     for (utterance, _, seconds, done), h in zip(prepared, arrays, strict=True):
-        row: dict[str, Any] = {"offset": at, "frames": len(h), "text": utterance.text, "seconds": round(seconds, 4)}
+        text = "" if wordless.is_wordless(variant) else utterance.text
+        row: dict[str, Any] = {"offset": at, "frames": len(h), "text": text, "seconds": round(seconds, 4)}
         row |= {"speaker": utterance.speaker, "source": utterance.source, "id": utterance.name}
         rows.append(row | {"variant": variant, "augmented": {k: round(v, 3) for k, v in done.items()}})
         at += len(h)
@@ -251,6 +252,8 @@ def vary(
     """The named variant of an utterance; it depends on seed, salt, variant, and the utterance's file and place."""
     key = f"{variant}/{utterance.audio.name}/{utterance.start_seconds}".encode()
     rng = np.random.default_rng([options.data.seed, zlib.crc32(key)] + ([salt] if salt else []))
+    if wordless.is_wordless(variant):
+        return wordless.sound(len(samples), RATE, options.augment, rng)
     if variant == "clean" or (variant == "either" and rng.random() < 0.5):
         return samples, {}
     return augment(samples, RATE, options.augment, rng, voices)

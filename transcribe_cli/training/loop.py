@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..alphabet import Alphabet
 from ..errors import DeviceError, OptionError, TrainingError, TranscribeError
 from ..outputs import write_atomically
-from . import batches, cache, checkpoint, manifest, measure, plot, together, units
+from . import batches, cache, checkpoint, manifest, measure, plot, together, units, wordless
 from .blocks import valid
 from .data import Cached, Live, Source
 from .network import Head, Recogniser, facts, pretrained, untrained
@@ -148,8 +148,9 @@ def train(
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             # zero_infinity has turned infinite losses to nothing; they are counted
-            mine_sums = [float(losses.detach().sum()), float(letters), float((losses == 0).sum())]
-            total_loss, total_letters, infinite = together.sum_gradients(network, mine_sums, team)
+            infinite = sum(not loss and bool(entry.text) for loss, entry in zip(losses.tolist(), mine, strict=True))
+            mine_sums = [float(losses.detach().sum()), float(letters), float(infinite)]
+            total_loss, total_letters, total_infinite = together.sum_gradients(network, mine_sums, team)
             for parameter in network.parameters():
                 if parameter.grad is not None:
                     parameter.grad /= max(total_letters, 1.0)
@@ -168,7 +169,7 @@ def train(
             # the clock is the first one's, so that the processes agree on the learning rate
             spent = together.agreed((time.monotonic() - began) / 60, team)
             minutes, seconds_seen = minutes + spent, seconds_seen + speech
-            for key, value in (("loss", total_loss), ("letters", total_letters), ("infinite", infinite)):
+            for key, value in (("loss", total_loss), ("letters", total_letters), ("infinite", total_infinite)):
                 sums[key] += value
             sums["seconds"], sums["minutes"] = sums["seconds"] + speech, sums["minutes"] + spent
             if step % 50 == 0:
@@ -319,7 +320,7 @@ def ctc(
     """CTC losses (batch,) in nats, and the number of labels."""
     labels = [speller.encode(entry.text) for entry in entries]
     sizes = torch.tensor([len(one) for one in labels])
-    flat = torch.tensor([i for one in labels for i in one])
+    flat = torch.tensor([i for one in labels for i in one], dtype=torch.long)
     losses: Tensor = criterion(log_probs.transpose(0, 1), flat, rows.cpu(), sizes)
     return losses, int(sizes.sum())
 
@@ -361,6 +362,8 @@ def fits(entry: cache.Entry, speller: units.Speller, options: RunOptions, stored
 
     stored: an entry's frames for each frame that the recurrent layers read.
     """
+    if wordless.is_wordless(entry.variant):
+        return True
     if not speller.can(entry.text):
         return False
     labels = speller.encode(entry.text)

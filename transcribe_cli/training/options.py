@@ -57,7 +57,8 @@ class DataSet:
     manifest: str = option("", "path or pattern of JSONL manifests")
     variants: tuple[str, ...] = option(
         ("clean",),
-        "clean: as it is; augmented, augmented-2, …: a random variant; either: the one or the other",
+        "clean: as it is; augmented, augmented-2, …: a random variant; either: the one or the other; "
+        "wordless, wordless-2, …: in its place a sound as long without speech, where nothing is to be written",
     )
     share: float = option(0.0, "part of an epoch's hours, in any unit; 0 for all sets: as large as they are", minimum=0)
 
