@@ -9,7 +9,7 @@ import io
 import resource
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -335,7 +335,7 @@ def _times(stretch: Emissions, text: str, recogniser: Recogniser) -> None:
     align_words(stretch.log_probs, text, card.alphabet, frame, temperature=card.confidence_temperature)
 
 
-def _vocabulary(recogniser: Recogniser) -> frozenset[str] | None:
+def _vocabulary(recogniser: Recogniser) -> Set[str] | None:
     if recogniser.settings.lm_path is None:
         return None
     model = LanguageModel.load(recogniser.settings.lm_path)

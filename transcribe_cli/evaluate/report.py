@@ -5,7 +5,7 @@ Counts stand beside every rate. Infinite rates (words where none were expected) 
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class System:
     name: str
     score: Score
     facts: Mapping[str, Facts] = field(default_factory=dict)  # by the pair's id
-    vocabulary: frozenset[str] | None = None
+    vocabulary: Set[str] | None = None
 
 
 def summarise(
@@ -214,7 +214,7 @@ def _hardest(columns: Sequence[Edit]) -> list[list[Any]]:
     return [[word, -n_wrong, n] for n_wrong, n, word in wrong[:50]]
 
 
-def _vocabulary(score: Score, columns: Sequence[Edit], known: frozenset[str] | None) -> dict[str, Any] | None:
+def _vocabulary(score: Score, columns: Sequence[Edit], known: Set[str] | None) -> dict[str, Any] | None:
     if known is None:
         return None
     outside = [c for c in columns if c.reference is not None and c.reference not in known]

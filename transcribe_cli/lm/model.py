@@ -11,7 +11,6 @@ import gzip
 import math
 import tempfile
 import zlib
-from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -21,6 +20,7 @@ import kenlm
 from ..alphabet import Alphabet
 from ..errors import LanguageModelError
 from . import layout
+from .vocabulary import Vocabulary
 
 LOG_10 = math.log(10.0)  # log10 × LOG_10 = natural log
 SPECIAL = frozenset({"<s>", "</s>", "<unk>"})
@@ -50,13 +50,12 @@ class LanguageModel:
     plain: whether KenLM reads the file as it lies there; else it was given an unpacked or mended copy.
     """
 
-    __slots__ = ("_sorted", "kenlm", "order", "path", "plain", "space", "unit", "words")
+    __slots__ = ("kenlm", "order", "path", "plain", "space", "unit", "words")
 
     def __init__(self, path: Path, model: Any, words: Iterable[str], plain: bool = True) -> None:
         self.path, self.kenlm, self.order, self.plain = path, model, int(model.order), plain
-        self.words = frozenset(words) - SPECIAL
+        self.words = Vocabulary(word for word in words if word not in SPECIAL)
         self.unit, self.space = unit_of(self.words)
-        self._sorted: list[str] | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> "LanguageModel":
@@ -81,17 +80,7 @@ class LanguageModel:
 
     def has_prefix(self, prefix: str) -> bool:
         """Whether some word starts with this; True for everything where the words are not known."""
-        words = self._sorted_words() if self._sorted is None else self._sorted
-        if not words:
-            return True
-        at = bisect_left(words, prefix)
-        return at < len(words) and words[at].startswith(prefix)
-
-    def _sorted_words(self) -> list[str]:
-        """The words in order: sorted once, on first use, since `lm info` and the like can do without."""
-        if self._sorted is None:
-            self._sorted = sorted(self.words)
-        return self._sorted
+        return not self.words or self.words.has_prefix(prefix)
 
     def knows(self, word: str) -> bool:
         """Whether the model has seen the word."""
@@ -130,8 +119,7 @@ class LanguageModel:
             sample = sorted(self.words - set(SPACES))
         else:
             # every k-th word is enough to tell another script or case, and takes a millisecond
-            words = self._sorted_words()
-            sample = words[:: max(1, len(words) // 2000)]
+            sample = self.words.every(max(1, len(self.words) // 2000))
         spelt = [word for word in sample if alphabet.spells(word)]
         if not sample or 2 * len(spelt) >= len(sample):
             return
@@ -156,6 +144,7 @@ def _open(path: Path, named: Path) -> Any:
     config = kenlm.Config()
     config.show_progress = False
     config.arpa_complain = kenlm.ARPALoadComplain.NONE
+    config.load_method = kenlm.LoadMethod.LAZY  # pages come in as they are needed: a short recording needs few
     try:
         return kenlm.Model(str(path), config)
     except (OSError, RuntimeError, ValueError) as error:
