@@ -21,6 +21,7 @@ SHAPES = {
     "whisper": {},
     "one direction, three frames a step": {"bidirectional": False, "stack": 3, "rows": 3},
     "gru": {"cell": "gru"},
+    "a third layer that adds": {"layers": 3, "residual": 3},
     "norm and mixture": {"norm": True, "mixture": True},
     "convolutions": {"encoder": "conv", "conv_width": 12},
     "merged frames": {"merge": 2, "stack": 1},

@@ -6,7 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from transcribe_cli.errors import TrainingError  # noqa: E402
 from transcribe_cli.training import encoder as encoders  # noqa: E402
+from transcribe_cli.training import loop  # noqa: E402
 from transcribe_cli.training import network as networks  # noqa: E402
 from transcribe_cli.training.blocks import merged  # noqa: E402
 from transcribe_cli.training.conformer import ConformerEncoder, shortened  # noqa: E402
@@ -85,6 +87,7 @@ def test_a_shortened_filter_does_the_same_to_what_is_linear_between_merged_frame
         {"bidirectional": False},
         {"stack": 2, "rows": 2},
         {"stack": 3, "rows": 1, "layers": 3},
+        {"layers": 3, "residual": 2},
         {"conv_strides": (2,)},
         {"conv_strides": (3, 2, 1)},
     ],
@@ -109,6 +112,24 @@ def test_an_auxiliary_head_reads_a_middle_layer():
     assert main.shape == (2, 30, 5)
     assert middle.shape == (2, 30, 9)
     assert rows.tolist() == [30, 16]
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_layer_that_adds_begins_by_adding_nothing_and_learns(cell):
+    small = dataclasses.replace(SMALL, cell=cell, dropout=0.0)
+    deeper = dataclasses.replace(small, layers=4, residual=3)
+    torch.manual_seed(4)
+    before, after = networks.untrained(small, tokens=5), networks.untrained(deeper, tokens=5)
+    assert loop.begin_with(after, before.state_dict()) == len(before.state_dict())
+    inputs, lengths = torch.randn(2, 80, 60), torch.tensor([60, 31])
+    torch.testing.assert_close(after(inputs, lengths)[0], before(inputs, lengths)[0])
+    rates = torch.optim.SGD(after.parameters(), lr=1.0)
+    after(inputs, lengths)[0][..., 1].sum().backward()
+    rates.step()
+    for layer in after.head.layers[2:]:
+        assert layer(torch.randn(1, 9, 16), torch.tensor([9])).abs().max() > 1e-4
+    with pytest.raises(TrainingError, match="begin at 2"):
+        networks.untrained(dataclasses.replace(small, residual=1), tokens=5)
 
 
 def test_a_frozen_encoder_gets_no_gradient_and_a_trained_one_does():

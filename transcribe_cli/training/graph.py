@@ -221,7 +221,7 @@ class HeadAlone(nn.Module):
 
     def __init__(self, head: Head) -> None:
         super().__init__()
-        self.stack, self.rows, self.tokens = head.stack, head.rows, head.tokens
+        self.stack, self.rows, self.tokens, self.plain = head.stack, head.rows, head.tokens, head.plain
         self.norm, self.dense = head.norm, head.dense
         self.layers = nn.ModuleList(RecurrentAlone(cast(Recurrent, layer)) for layer in head.layers)
 
@@ -233,7 +233,8 @@ class HeadAlone(nn.Module):
         hidden = F.pad(hidden, (0, 0, 0, short))
         steps = (frames + short) // self.stack
         x = hidden.reshape(batch, steps, self.stack * dimension).transpose(0, 1)  # recurrent operators want steps first
-        for layer in self.layers:
-            x = layer(x)
+        for i, layer in enumerate(self.layers):
+            y = layer(x)
+            x = y if i < self.plain else x + y
         scores = self.dense(x.transpose(0, 1))
         return torch.log_softmax(scores.reshape(batch, steps * self.rows, self.tokens), 2)

@@ -25,9 +25,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One dev utterance: what was said, what was read."""
+    """One dev utterance. text: what was said; reference: that as the units can write it; hypothesis: what was read."""
 
     source: str
+    text: str
     reference: str
     hypothesis: str
     loss: float
@@ -59,7 +60,8 @@ def listen(
         scores = log_probs.cpu().numpy()
         for i in range(len(texts)):
             ids = greedy(np.asarray(scores[i, : int(rows[i])]), speller.alphabet.blank)
-            out.append(Heard(sources[i], speller.decode(targets[i]), speller.decode(ids), float(losses[i])))
+            written, read = speller.decode(targets[i]), speller.decode(ids)
+            out.append(Heard(sources[i], texts[i], written, read, float(losses[i])))
     return out
 
 

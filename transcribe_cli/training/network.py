@@ -38,6 +38,14 @@ class Recurrent(nn.Module):
         # packed sequence does not (half the time on a CPU)
         self.back = kind(inputs, units, batch_first=True) if bidirectional else None
 
+    @torch.no_grad()
+    def silence(self) -> None:
+        """Weights with which the output is nothing, and learns: the cell's new content, the third gate, is 0."""
+        for way in (self.ahead, self.back):
+            for parameter in way.parameters() if way is not None else ():
+                size = len(parameter) // (4 if isinstance(way, nn.LSTM) else 3)
+                parameter[2 * size : 3 * size] = 0
+
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         ahead: Tensor = self.ahead(x)[0]
         if self.back is None:
@@ -84,9 +92,13 @@ class Head(nn.Module):
         self.norm = nn.LayerNorm(dimension) if options.norm else None
         width = options.units * (2 if options.bidirectional else 1)
         sizes = [dimension * options.stack] + [width] * (options.layers - 1)
-        self.layers = nn.ModuleList(
-            Recurrent(size, options.units, options.cell, options.bidirectional) for size in sizes
-        )
+        if options.residual == 1:
+            raise TrainingError("network.residual 1: the first layer's input is of another width; begin at 2")
+        layers = [Recurrent(size, options.units, options.cell, options.bidirectional) for size in sizes]
+        self.plain = options.residual - 1 if options.residual else options.layers  # layers that do not add
+        for layer in layers[self.plain :]:
+            layer.silence()
+        self.layers = nn.ModuleList(layers)
         self.dropout = nn.Dropout(options.dropout)
         self.dense = nn.Linear(width, options.rows * tokens)
         self.auxiliary_layer = options.auxiliary_layer if auxiliary_tokens else 0
@@ -108,7 +120,8 @@ class Head(nn.Module):
         steps = (lengths + self.stack - 1) // self.stack
         middle = None
         for i, layer in enumerate(self.layers):
-            x = self.dropout(layer(x, steps))
+            y = self.dropout(layer(x, steps))
+            x = y if i < self.plain else x + y
             if self.auxiliary is not None and i + 1 == self.auxiliary_layer:
                 middle = self._rows(self.auxiliary(x))
         return self._rows(self.dense(x)), middle, steps * self.rows

@@ -103,6 +103,9 @@ class NetworkOptions:
     layers: int = option(2, "recurrent layers", minimum=1, maximum=12)
     units: int = option(320, "units a layer and direction", minimum=8)
     bidirectional: bool = option(True, "whether layers also run backwards")
+    residual: int = option(
+        0, "recurrent layers from this one on add to what they read, at first nothing; 0: none", minimum=0, maximum=12
+    )
     dropout: float = option(0.2, "dropout between layers", minimum=0, maximum=0.9)
     conv_strides: tuple[int, ...] = option((2, 2), "conv: strides of the convolutions in front", minimum=1, maximum=4)
     conv_width: int = option(256, "conv: channels", minimum=8)
