@@ -10,11 +10,12 @@ core, the share of everything but the network, the whole command on all cores, c
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does; one core is one core
@@ -115,10 +116,15 @@ def main() -> None:
     if os.sep in options.model:
         options.model = str(Path(options.model).resolve())
     result: dict[str, object] = {}
-    with tempfile.TemporaryDirectory() as folder:
+    # this process stays small and leaves the work to another: the peak memory that the system notes of a command begins
+    # at that of the process which started it
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(1, get_context("spawn")) as other,
+    ):
         sound = repeated(options.audio, options.minutes * 60, Path(folder) / "sound.wav")
         seconds = options.minutes * 60
-        spent = stages(sound, options.model)
+        spent = other.submit(stages, sound, options.model).result()
         total = sum(spent.values())
         for name, cost in spent.items():
             print(f"{name:12} {seconds / cost:8.0f} × real time on one core {cost / total:7.1%}")
@@ -138,7 +144,6 @@ def main() -> None:
                 _, end, memory = whole(["-m", options.model, str(piece)])
                 print(f"{minutes:.0f} minutes: peak memory {memory:.0f} MB, {minutes * 60 / end:.0f} × real time")
                 result[f"memory_{minutes:.0f}_minutes_mb"] = memory
-    print(f"this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     if options.json:
         options.json.write_text(json.dumps(result, indent=1))
 
