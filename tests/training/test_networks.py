@@ -168,6 +168,23 @@ def test_an_unknown_encoder_is_named_with_those_that_are_known():
         networks.untrained(dataclasses.replace(SMALL, encoder="wav2vec"), tokens=5)
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"merge": 2, "merge_before": 4}, "blocks 0 to 3"),
+        ({"merge": 2, "merge_before": 2, "encoder_layers": 2}, "blocks 0 to 1"),
+        ({"merge": 2, "merge_before": 1, "mixture": True}, "must be 0"),
+        ({"frozen_blocks": 4}, "at least one of 4 blocks"),
+        ({"encoder_layers": 5}, "has 4"),
+    ],
+)
+def test_blocks_that_an_encoder_has_not_are_refused_for_a_head_alone_too(change, named):
+    shape = dataclasses.replace(SMALL, encoder="whisper-tiny.en", **change)
+    for build in (networks.facts, lambda shape: networks.untrained(shape, tokens=5)):
+        with pytest.raises(TrainingError, match=named):
+            build(shape)
+
+
 def test_a_missing_encoder_file_says_how_to_make_it(tmp_path):
     with pytest.raises(networks.TrainingError, match=r"transcribe_cli\.training\.extract"):
         encoders.load("whisper-tiny.en", tmp_path / "none.npz")

@@ -188,7 +188,10 @@ class Recogniser(nn.Module):
 
 
 def facts(options: NetworkOptions) -> EncoderFacts:
-    """What an encoder, pretrained or convolutional, gives out. Raises TrainingError on an unknown name."""
+    """What an encoder, pretrained or convolutional, gives out.
+
+    Raises TrainingError on an unknown name, or on options that name blocks the encoder has not or exclude each other.
+    """
     if options.encoder == "conv":
         seconds = 0.01
         for stride in options.conv_strides:
@@ -197,27 +200,30 @@ def facts(options: NetworkOptions) -> EncoderFacts:
     if options.encoder not in FACTS:
         raise TrainingError(f"unknown encoder {options.encoder!r}: choose one of {', '.join(FACTS)}, conv")
     found = FACTS[options.encoder]
+    blocks = options.encoder_layers or found.layers
+    if blocks > found.layers:
+        raise TrainingError(f"network.encoder_layers {blocks}: {options.encoder} has {found.layers}")
+    if options.merge > 1 and options.merge_before >= (1 if options.mixture else blocks):
+        raise TrainingError(
+            f"network.merge_before {options.merge_before}: there are blocks 0 to {blocks - 1}, "
+            "and with network.mixture it must be 0"
+        )
+    if options.frozen_blocks and (options.mixture or not options.frozen_blocks < blocks):
+        raise TrainingError(
+            f"network.frozen_blocks {options.frozen_blocks}: leave at least one of {blocks} blocks to be trained, "
+            "and network.mixture off"
+        )
     return replace(found, frame_seconds=found.frame_seconds * options.merge)
 
 
 def untrained(options: NetworkOptions, tokens: int, auxiliary_tokens: int = 0, over_cache: bool = False) -> Recogniser:
-    """The whole network with random weights. Raises TrainingError on options that exclude each other."""
+    """The whole network with random weights. Raises TrainingError as `facts` does."""
     head = Head(facts(options).dimension, tokens, options, auxiliary_tokens)
     if options.encoder == "conv":
         return Recogniser(ConvEncoder(80, options.conv_width, options.conv_strides), head, options)
     encoder = build(options.encoder, options.merge, options.merge_before)
     if options.encoder_layers:
         encoder.blocks = encoder.blocks[: options.encoder_layers]
-    if options.merge > 1 and options.merge_before >= (1 if options.mixture else len(encoder.blocks)):
-        raise TrainingError(
-            f"network.merge_before {options.merge_before}: there are blocks 0 to {len(encoder.blocks) - 1}, "
-            "and with network.mixture it must be 0"
-        )
-    if options.frozen_blocks and (options.mixture or not 0 < options.frozen_blocks < len(encoder.blocks)):
-        raise TrainingError(
-            f"network.frozen_blocks {options.frozen_blocks}: leave at least one of {len(encoder.blocks)} blocks to be "
-            "trained, and network.mixture off"
-        )
     return Recogniser(encoder, head, options, over_cache)
 
 
