@@ -71,7 +71,7 @@ class FastSearch:
         self._engine: Any = ctc_beam_decoder.BeamSearchDecoder(
             labels,
             kenlm_model_path=None if language_model is None else language_model.path,
-            unigrams=None if language_model is None else sorted(language_model.words),
+            unigrams=None if language_model is None else list(language_model.words),
             alpha=alpha,
             beta=beta,
             unk_score_offset=-options.unknown_penalty,

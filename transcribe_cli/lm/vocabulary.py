@@ -8,7 +8,8 @@ class Vocabulary(Set[str]):
     """A set of words that also tells which beginnings they have.
 
     Held as one sorted tuple: a hash table over a hundred thousand words would take as much memory again as the words,
-    and every bit of that counts on a small machine. Looking a word up takes a microsecond.
+    and every bit of that counts on a small machine. Looking a word up takes some microseconds; iterating gives the
+    words in order.
     """
 
     __slots__ = ("_sorted",)

@@ -226,7 +226,7 @@ def _fill_shard(
         size = facts(options.network).dimension
     rows, at = [], 0
     for (utterance, _, seconds, done), h in zip(prepared, arrays, strict=True):
-        text = "" if wordless.is_wordless(variant) else utterance.text
+        text = told(utterance, variant)
         row: dict[str, Any] = {"offset": at, "frames": len(h), "text": text, "seconds": round(seconds, 4)}
         row |= {"speaker": utterance.speaker, "source": utterance.source, "id": utterance.name}
         rows.append(row | {"variant": variant, "augmented": {k: round(v, 3) for k, v in done.items()}})
@@ -239,6 +239,11 @@ def _fill_shard(
     except OutputError as error:
         raise OutputError(f"{error}; free some space and start again") from error
     return len(rows), sum(row["seconds"] for row in rows), dropped
+
+
+def told(utterance: Utterance, variant: str) -> str:
+    """What is to be written of a variant: the utterance's text, or nothing where the variant holds no speech."""
+    return "" if wordless.is_wordless(variant) else utterance.text
 
 
 def vary(

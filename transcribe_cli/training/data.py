@@ -13,7 +13,7 @@ import soundfile
 import torch
 
 from ..features import FeatureRecipe, finish, frames
-from . import cache, manifest, wordless
+from . import cache, manifest
 from .cache import RATE, Entry
 from .encoder import Encoder
 from .manifest import Utterance
@@ -100,7 +100,7 @@ class Live:
         offset = round(utterance.start_seconds * RATE)
         out = []
         for variant in variants:
-            text = "" if wordless.is_wordless(variant) else utterance.text
+            text = cache.told(utterance, variant)
             entry = Entry(
                 Path(f"{utterance.audio}@{variant}"), offset, n_frames, text, seconds, utterance.speaker,
                 utterance.source, utterance.name, variant,
