@@ -41,7 +41,7 @@ def main() -> None:
     entry = bundle.card.language_model
     assert entry is not None
     assert bundle.language_model_path is not None
-    weights = tune.standard(entry.lm_weight, entry.word_bonus)
+    weights = tune.standard(entry)
     names = sorted(set(tune.load(arguments.rows).sources))
     print(f"| notes | sentences | left out | weight | processor seconds | {' | '.join(names)} | all |")
     print("|---" * (len(names) + 6) + "|", flush=True)

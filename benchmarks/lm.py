@@ -102,11 +102,12 @@ def decode(arguments: argparse.Namespace) -> None:
 
     alphabet = find(arguments.acoustic).card.alphabet
     sources = sorted(set(tune.load(arguments.rows).sources))
-    print(f"| language model | α | β | beam | unknown | {' | '.join(sources)} | all | × real time |")
-    print("|---" * (len(sources) + 7) + "|")
+    print(f"| language model | α | β | T | beam | unknown | {' | '.join(sources)} | all | × real time |")
+    print("|---" * (len(sources) + 8) + "|")
     options = tune.TuneOptions(
         lm_weights=arguments.lm_weight,
         word_bonuses=arguments.word_bonus,
+        temperatures=arguments.temperature,
         beam_widths=arguments.beam,
         unknown_penalties=arguments.unknown_penalty,
     )
@@ -118,7 +119,7 @@ def decode(arguments: argparse.Namespace) -> None:
             rates = " | ".join(f"{100 * point.counts[source].rate:.2f}" for source in sources)
             speed = point.audio_seconds / point.seconds
             w = point.weights
-            weights = f"{w.lm_weight:g} | {w.word_bonus:g} | {w.beam_width} | {w.unknown_penalty:g}"
+            weights = f"{w.lm_weight:g} | {w.word_bonus:g} | {w.temperature:g} | {w.beam_width} | {w.unknown_penalty:g}"
             print(
                 f"| {name} | {weights} | {rates} | {100 * point.words.rate:.2f} | {speed:.0f} |",
                 flush=True,
@@ -146,6 +147,7 @@ def main() -> None:
     one.add_argument("--beam", default="100")
     one.add_argument("--lm-weight", default="0.6")
     one.add_argument("--word-bonus", default="2")
+    one.add_argument("--temperature", default="1")
     one.add_argument("--unknown-penalty", default="10", help="1000 lets no word through that the model lacks")
     one.set_defaults(run=decode)
     arguments = parser.parse_args()

@@ -83,6 +83,7 @@ class Recogniser:
                 decoding,
                 lm_weight=own.lm_weight if decoding.lm_weight is None else decoding.lm_weight,
                 word_bonus=own.word_bonus if decoding.word_bonus is None else decoding.word_bonus,
+                temperature=own.temperature if decoding.temperature is None else decoding.temperature,
             )
         self.settings = settings = ReaderSettings(self.bundle.card, lm_path, decoding, options.segments)
         self.reader: Reader | ReaderPool = ReaderPool(settings, jobs) if jobs else Reader(settings)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import toys
 
@@ -11,6 +12,7 @@ from transcribe_cli.decoding import DecodingOptions, build
 from transcribe_cli.decoding.beam import BeamSearch
 from transcribe_cli.decoding.fast import FastSearch
 from transcribe_cli.decoding.greedy import Greedy
+from transcribe_cli.decoding.hypothesis import softened
 from transcribe_cli.errors import LanguageModelError, MissingExtra, OptionError
 
 WORDS = Alphabet(("<blank>", "no", "yes"), 0, None)
@@ -58,6 +60,34 @@ def test_weights_come_from_the_options_or_else_are_the_usual_ones(decoder: str, 
     for options, weight, bonus in (({}, 0.5, 1.5), ({"lm_weight": 0.0, "word_bonus": 3.0}, 0.0, 3.0)):
         best = build(toys.LETTERS, lm, DecodingOptions(decoder=decoder, **options)).decode(log_probs)[0]
         assert best.language == pytest.approx(weight * lm.score("cat") + bonus, abs=1e-4)
+
+
+@pytest.mark.parametrize("decoder", ["python", "beam"])
+def test_a_temperature_evens_the_rows_out_before_the_search(decoder: str, tmp_path: Path) -> None:
+    lm = toys.load(toys.CAT, tmp_path)
+    log_probs = toys.random_rows(4, 9, len(toys.LETTERS))
+    even = log_probs / 2.5
+    even -= np.log(np.exp(even).sum(axis=1, keepdims=True))
+    found = build(toys.LETTERS, lm, DecodingOptions(decoder=decoder, temperature=2.5)).decode(log_probs)[0]
+    wanted = build(toys.LETTERS, lm, DecodingOptions(decoder=decoder)).decode(even.astype(np.float32))[0]
+    assert (found.text, found.total) == (wanted.text, pytest.approx(wanted.total, abs=1e-4))
+
+
+def test_a_network_too_sure_of_itself_gives_way_to_the_language_model_at_a_higher_temperature(tmp_path: Path) -> None:
+    lm = toys.load(toys.CAT, tmp_path)
+    sure = 0.999999
+    rows = toys.rows(toys.LETTERS, {"c": sure}, {"a": sure}, {"b": 0.9995, "t": 0.0004})
+    texts = []
+    for temperature in (1, 4):
+        options = DecodingOptions(temperature=temperature, unknown_penalty=1.0, token_min_logp=-9.0)
+        texts.append(build(toys.LETTERS, lm, options).decode(rows)[0].text)
+    assert texts == ["cab", "cat"]
+
+
+def test_rows_without_hope_stay_so_at_any_temperature() -> None:
+    rows = np.array([[0.0, -np.inf], [-np.inf, 0.0]], np.float32)
+    assert (softened(rows, 3.0) == rows).all()
+    assert softened(rows[:0], 3.0).shape == (0, 2)
 
 
 def test_as_many_alternatives_as_asked_for_come_best_first(tmp_path: Path) -> None:

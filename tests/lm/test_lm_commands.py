@@ -163,12 +163,23 @@ def toy(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_tune_prints_the_grid_and_writes_the_best_weights(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    grid = ["--lm-weights", "0,0.5", "--word-bonuses", "-15,0", "--rows", "rows.npz", "--jobs", "1"]
+    grid = [
+        "--lm-weights",
+        "0,0.5",
+        "--word-bonuses",
+        "-15,0",
+        "--temperatures",
+        "3",
+        "--rows",
+        "rows.npz",
+        "--jobs",
+        "1",
+    ]
     assert run(["lm", "tune", "dev.jsonl", "--model", "toy", *grid, "--write-card"]) == 0
     out = capsys.readouterr().out
     assert len([line for line in out.splitlines() if "100" in line and "│" in line]) >= 4
     card = json.loads((toy / "card.json").read_text())
-    assert card["language_model"] == {"file": "lm.bin", "lm_weight": 0.0, "word_bonus": 0.0}
+    assert card["language_model"] == {"file": "lm.bin", "lm_weight": 0.0, "word_bonus": 0.0, "temperature": 3.0}
     # the network does not run again, so the recordings may be gone
     for path in Path().glob("*.wav"):
         path.unlink()

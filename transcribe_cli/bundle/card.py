@@ -53,6 +53,7 @@ class LanguageModelEntry:
     file: str
     lm_weight: float = 0.5
     word_bonus: float = 1.0
+    temperature: float = 1.0  # of the network's rows, before the search
     id: str = ""
 
 

@@ -62,7 +62,7 @@ def prove(manifest: Path, model: str, adapted: Path) -> tuple[Counts, Counts]:
     entry = bundle.card.language_model
     assert entry is not None
     assert bundle.language_model_path is not None
-    weights = tune.standard(entry.lm_weight, entry.word_bonus)
+    weights = tune.standard(entry)
     with (
         tempfile.TemporaryDirectory(prefix="transcribe-adapt-") as folder,
         Recogniser(Options(model=ModelOptions(model=model, no_lm=True))) as recogniser,

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from ..alphabet import Alphabet
 from ..lm.model import LOG_10, LanguageModel
 from .hotwords import DEAD, ROOT, HotwordMatcher
-from .hypothesis import Hypothesis, checked
+from .hypothesis import Hypothesis, checked, softened
 from .options import DecodingOptions
 
 # letters of an ordinary word; a longer beginning that no word has is punished in proportion
@@ -121,6 +121,7 @@ class BeamSearch:
         self._alphabet, self._lm = alphabet, language_model
         self._width, self._prune, self._min = options.beam_width, options.beam_prune_logp, options.token_min_logp
         self._alpha, self._beta = options.weights
+        self._temperature = options.softening
         self._unknown, self._nbest, self._hotwords = options.unknown_penalty, options.nbest, hotwords
         self._prune_history = options.nbest == 1 if prune_history is None else prune_history
         self._score_empty_word = score_empty_word
@@ -144,7 +145,7 @@ class BeamSearch:
 
         Raises ValueError where the array is no such thing.
         """
-        log_probs = checked(log_probs, self._n_tokens)
+        log_probs = softened(checked(log_probs, self._n_tokens), self._temperature)
         # nodes know their parents and nothing else, so they go without the collector of cycles; looking through
         # thousands of them again and again takes it an eighth of the time
         collecting = gc.isenabled()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..alphabet import Alphabet
 from ..errors import MissingExtra
 from ..lm.model import LanguageModel
-from .hypothesis import Hypothesis, checked
+from .hypothesis import Hypothesis, checked, softened
 from .options import DecodingOptions
 
 
@@ -82,7 +82,7 @@ class FastSearch:
 
         Raises ValueError where the array is no such thing.
         """
-        log_probs = checked(log_probs, self._n_tokens)
+        log_probs = softened(checked(log_probs, self._n_tokens), self._options.softening)
         if not len(log_probs):
             return [Hypothesis("", 0.0, 0.0, 0.0)]
         options = self._options

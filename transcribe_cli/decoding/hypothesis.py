@@ -52,3 +52,11 @@ def checked(log_probs: NDArray[np.floating], n_tokens: int) -> NDArray[np.floati
         if bool(np.isnan(log_probs).any()):
             raise ValueError("log_probs hold NaN")
     return log_probs
+
+
+def softened(log_probs: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
+    """(T, V) natural log-probabilities → the log softmax of their temperature-th part; above 1 evens them out."""
+    if temperature == 1 or not len(log_probs):
+        return log_probs
+    scaled = (log_probs - log_probs.max(axis=1, keepdims=True)) / log_probs.dtype.type(temperature)
+    return np.asarray(scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True)))

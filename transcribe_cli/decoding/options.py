@@ -34,6 +34,14 @@ class DecodingOptions:
         None, "added for every word, against the language model's love of few words; default: the card's",
         minimum=-20, maximum=20,
     )  # fmt: skip
+    # a network that has learned few voices by heart is too sure of others: beside the language model its rows count for
+    # more than they know (RESULTS.md, "Language model")
+    temperature: float | None = option(
+        None,
+        "the network's log-probabilities are divided by it before the search, and made to sum to one again; above 1 a "
+        "network that is too sure of itself leaves the language model more to say; default: the card's",
+        minimum=0.1, maximum=10,
+    )  # fmt: skip
     # strong enough that an unknown word must be heard clearly, weak enough that a name can get through
     unknown_penalty: float = option(
         10.0, "taken off for a word that the language model has never seen", minimum=0, maximum=1000
@@ -57,3 +65,8 @@ class DecodingOptions:
             USUAL_WEIGHT if self.lm_weight is None else self.lm_weight,
             USUAL_BONUS if self.word_bonus is None else self.word_bonus,
         )
+
+    @property
+    def softening(self) -> float:
+        """The temperature, 1 where neither user nor card says."""
+        return 1.0 if self.temperature is None else self.temperature

@@ -27,6 +27,7 @@ from ..audio.denoise import denoise
 from ..audio.inputs import find_inputs
 from ..audio.manifest import ManifestLine, by_recording, is_manifest, read_manifest
 from ..ctc.forward_backward import loss
+from ..decoding.hypothesis import softened
 from ..emission.pauses import Emissions
 from ..errors import CTCError, InputError, TranscribeError
 from ..lm.model import LanguageModel
@@ -60,6 +61,7 @@ class _Gathered:
     name: str
     reader: Reader
     language_score: Callable[[str], float]
+    temperature: float = 1.0  # that its search takes the rows at
     pairs: list[Pair] = field(default_factory=list)
     facts: dict[str, Facts] = field(default_factory=dict)
 
@@ -206,7 +208,7 @@ def _systems(recogniser: Recogniser) -> list[_Gathered]:
     own = f"{model} + {language}" if language else f"{model}, beam, no language model"
     greedy = replace(settings.decoding, decoder="greedy", hotword=(), hotwords_file=None, nbest=1)
     return [
-        _Gathered(own, recogniser.reader, _language_score(recogniser)),
+        _Gathered(own, recogniser.reader, _language_score(recogniser), settings.decoding.softening),
         _Gathered(f"{model}, greedy", Reader(replace(settings, decoding=greedy)), lambda text: 0.0),
     ]
 
@@ -253,7 +255,8 @@ def _gather(system: _Gathered, line: ManifestLine, sound: Array, found: Array, r
     heard = _loss(found, hypothesis, card.alphabet)
     totals: list[float | None] = [None, None]
     if spoken is not None and heard is not None and reference != hypothesis:
-        totals = [system.language_score(reference) - spoken, system.language_score(hypothesis) - heard]
+        searched = softened(found, system.temperature)
+        totals = [_ranked(system, searched, text, card.alphabet) for text in (reference, hypothesis)]
     system.facts[id] = Facts(
         tuple(word.confidence for word in words),
         signal_to_noise(sound, card.sample_rate),
@@ -272,6 +275,12 @@ def _loss(found: Array, text: str, alphabet: Alphabet) -> float | None:
     except CTCError:
         return None
     return value if value is not None and np.isfinite(value) else None
+
+
+def _ranked(system: _Gathered, searched: Array, text: str, alphabet: Alphabet) -> float | None:
+    """What the system's search ranks a text by, over the rows as it takes them."""
+    lost = _loss(searched, text, alphabet)
+    return None if lost is None else system.language_score(text) - lost
 
 
 def _speed(lines: Sequence[ManifestLine], recogniser: Recogniser, reader: Reader) -> dict[str, Any]:

@@ -20,8 +20,10 @@ from .measure import rows, sounds
 from .normalise import normaliser
 
 MOST_POINTS = 1000
-_REAL = ("token_min_logp", "beam_prune_logp", "lm_weight", "word_bonus", "unknown_penalty", "hotword_boost")
-_NUMBERS: dict[str, type[int] | type[float]] = {"beam_width": int, **dict.fromkeys(_REAL, float)}
+_WEIGHTS = ("lm_weight", "word_bonus", "temperature", "unknown_penalty", "hotword_boost")
+_NUMBERS: dict[str, type[int] | type[float]] = {
+    "beam_width": int, **dict.fromkeys(("token_min_logp", "beam_prune_logp", *_WEIGHTS), float),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

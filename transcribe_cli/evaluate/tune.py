@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from .. import decoding
 from ..alphabet import Alphabet
 from ..audio.manifest import ManifestLine
+from ..bundle.card import LanguageModelEntry
 from ..decoding.options import DecodingOptions
 from ..errors import InputError, MissingExtra, OptionError, OutputError, TranscribeError
 from ..lm.model import LanguageModel
@@ -38,6 +39,7 @@ class TuneOptions:
 
     lm_weights: str = option("0,0.2,0.4,0.6,0.8,1.0,1.2", "language-model weights α to try", metavar="N,N,…")
     word_bonuses: str = option("0,1,2,3", "word bonuses β to try", metavar="N,N,…")
+    temperatures: str = option("1,2", "values of --temperature to try", metavar="N,N,…")
     beam_widths: str = option("100", "beam widths to try", metavar="N,N,…")
     token_min_logps: str = option("-5", "values of --token-min-logp to try", metavar="N,N,…")
     unknown_penalties: str = option("10", "penalties of unknown words to try", metavar="N,N,…")
@@ -53,6 +55,7 @@ class Weights:
 
     lm_weight: float
     word_bonus: float
+    temperature: float
     beam_width: int
     token_min_logp: float
     unknown_penalty: float
@@ -87,7 +90,7 @@ class Rows:
 def grid(options: TuneOptions) -> list[Weights]:
     """Every combination. Raises OptionError where a list holds something else than numbers, or nothing."""
     lists = []
-    for name in ("lm_weights", "word_bonuses", "beam_widths", "token_min_logps", "unknown_penalties"):
+    for name in ("lm_weights", "word_bonuses", "temperatures", "beam_widths", "token_min_logps", "unknown_penalties"):
         text = getattr(options, name)
         try:
             values = [float(value) for value in text.replace(",", " ").split()]
@@ -97,18 +100,18 @@ def grid(options: TuneOptions) -> list[Weights]:
             raise OptionError(f"--{name.replace('_', '-')} cannot be {text!r}: give numbers, such as 0,0.5,1")
         lists.append(values)
     points = [
-        Weights(alpha, beta, int(beam), floor, penalty)
-        for alpha, beta, beam, floor, penalty in itertools.product(*lists)
+        Weights(alpha, beta, temperature, int(beam), floor, penalty)
+        for alpha, beta, temperature, beam, floor, penalty in itertools.product(*lists)
     ]
     for point in points:
         _decoding(point)  # refuses what the decoder would refuse
     return points
 
 
-def standard(lm_weight: float, word_bonus: float) -> Weights:
-    """A point with the decoder's own defaults beside α and β."""
-    default = DecodingOptions()
-    return Weights(lm_weight, word_bonus, default.beam_width, default.token_min_logp, default.unknown_penalty)
+def standard(entry: LanguageModelEntry) -> Weights:
+    """A card's point, with the decoder's own defaults beside it."""
+    own, default = (entry.lm_weight, entry.word_bonus, entry.temperature), DecodingOptions()
+    return Weights(*own, default.beam_width, default.token_min_logp, default.unknown_penalty)
 
 
 def _decoding(point: Weights) -> DecodingOptions:
@@ -116,6 +119,7 @@ def _decoding(point: Weights) -> DecodingOptions:
         DecodingOptions(),
         lm_weight=point.lm_weight,
         word_bonus=point.word_bonus,
+        temperature=point.temperature,
         beam_width=point.beam_width,
         token_min_logp=point.token_min_logp,
         unknown_penalty=point.unknown_penalty,
@@ -243,10 +247,12 @@ def sweep(
 
 def best(points: Sequence[Point]) -> Point:
     """The point with the fewest word errors; of equals the narrowest beam, then the smallest weights."""
-    return min(
-        points,
-        key=lambda p: (p.words.errors, p.weights.beam_width, p.weights.lm_weight, abs(p.weights.word_bonus)),
-    )
+
+    def rank(point: Point) -> tuple[float, ...]:
+        w = point.weights
+        return (point.words.errors, w.beam_width, w.temperature, w.lm_weight, abs(w.word_bonus))
+
+    return min(points, key=rank)
 
 
 def write_card(folder: Path, weights: Weights) -> None:
@@ -261,7 +267,7 @@ def write_card(folder: Path, weights: Weights) -> None:
         raise OptionError(f"{path}: no card to write into ({error})") from error
     if not card.get("language_model"):
         raise OptionError(f"{path}: names no language model, so it has no weights to set")
-    card["language_model"] |= {"lm_weight": weights.lm_weight, "word_bonus": weights.word_bonus}
+    card["language_model"] |= {name: getattr(weights, name) for name in ("lm_weight", "word_bonus", "temperature")}
     write_atomically(path, json.dumps(card, ensure_ascii=False, indent=1) + "\n")
 
 
