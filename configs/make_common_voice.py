@@ -6,7 +6,8 @@
     python configs/make_common_voice.py keep --out OUT
 
 `list` writes read.jsonl (clips whose sentences came with them), dev.jsonl (one release's, its speakers nowhere else)
-and unlabelled.jsonl (clips without sentences). `keep` writes taught.jsonl: what the teacher was sure of hearing.
+and unlabelled.jsonl (clips without sentences, or with such as do not say how they are read). `keep` writes
+taught.jsonl: what the teacher was sure of hearing.
 """
 
 import argparse
@@ -61,7 +62,8 @@ def clips(folder: Path, pattern: str, list_pattern: str, kind: str) -> Iterator[
         except (OSError, RuntimeError) as error:
             print(f"{path}: left out: {error}", file=sys.stderr)
             continue
-        speaker, text = known.get(path.name, ("", ""))
+        speaker, sentence = known.get(path.name, ("", ""))
+        text = normalise(sentence) or ""
         row = {"audio": str(path.resolve()), "duration": round(seconds, 3), "text": text, "speaker": speaker}
         source = "picovoice" if folder.parent.name == "Picovoice" else "common-voice"
         yield kind if text else "unlabelled", row | {"source": source, "id": f"{folder.name}-{path.stem}"}
@@ -86,9 +88,7 @@ def keep(out: Path) -> None:
         text = normalise(row["hyp"]) or ""
         # a speaker says 4 to 25 letters a second; a teacher that repeats itself or hears nothing writes others
         if row["hyp_logp"] >= SURE and len(text.split()) >= 2 and 4 <= len(text) / row["duration"] <= 25:
-            kept.append(
-                {key: value for key, value in row.items() if key not in ("hyp", "hyp_logp")} | {"text": row["hyp"]}
-            )
+            kept.append({key: value for key, value in row.items() if key not in ("hyp", "hyp_logp")} | {"text": text})
     write(out / "taught.jsonl", kept)
 
 

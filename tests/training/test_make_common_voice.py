@@ -46,10 +46,10 @@ def test_clips_go_to_the_list_that_their_sentences_allow(tmp_path: Path, monkeyp
 
     run(monkeypatch, "list", "--clones", str(clones), "--out", str(out))
     assert [(r["speaker"], r["text"]) for r in rows(out / "read.jsonl")] == [
-        ("one", 'He said "yes.'),
+        ("one", "he said yes"),
         ("", "plain and lower"),
     ]
-    assert [r["text"] for r in rows(out / "dev.jsonl")] == ["Kept for testing."]
+    assert [r["text"] for r in rows(out / "dev.jsonl")] == ["kept for testing"]
     assert sorted(Path(r["audio"]).name for r in rows(out / "unlabelled.jsonl")) == ["0.wav", "unread.mp3"]
     assert rows(out / "read.jsonl")[0]["duration"] == pytest.approx(2.0, abs=0.1)
     assert all(Path(r["audio"]).is_file() for r in rows(out / "unlabelled.jsonl"))
@@ -71,5 +71,5 @@ def test_a_teacher_is_believed_where_it_is_sure_and_plausible(tmp_path: Path, mo
     (tmp_path / "heard.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     run(monkeypatch, "keep", "--out", str(tmp_path))
     (kept,) = rows(tmp_path / "taught.jsonl")
-    assert (kept["text"], kept["teacher"], kept["audio"]) == ("It is going to rain.", "moonshine", "0.mp3")
+    assert (kept["text"], kept["teacher"], kept["audio"]) == ("it is going to rain", "moonshine", "0.mp3")
     assert "hyp" not in kept
