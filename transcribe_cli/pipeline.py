@@ -18,7 +18,7 @@ from .alignment.segments import SegmentOptions
 from .audio.options import AudioOptions
 from .bundle.session import Network, RuntimeOptions
 from .bundle.store import DEFAULT, find
-from .decoding.options import DecodingOptions
+from .decoding.options import TUNED, DecodingOptions
 from .emission.pauses import Emissions, PauseRule, Splitter
 from .emission.windows import WindowOptions
 from .options import check, option
@@ -79,12 +79,8 @@ class Recogniser:
                 lm_path, self.language_model_id = str(self.bundle.language_model_path), own.id or own.file
         decoding = options.decoding
         if own is not None:  # what was typed wins over what the card was tuned at
-            decoding = replace(
-                decoding,
-                lm_weight=own.lm_weight if decoding.lm_weight is None else decoding.lm_weight,
-                word_bonus=own.word_bonus if decoding.word_bonus is None else decoding.word_bonus,
-                temperature=own.temperature if decoding.temperature is None else decoding.temperature,
-            )
+            open_ones = (name for name in TUNED if getattr(decoding, name) is None)
+            decoding = replace(decoding, **{name: getattr(own, name) for name in open_ones})
         self.settings = settings = ReaderSettings(self.bundle.card, lm_path, decoding, options.segments)
         self.reader: Reader | ReaderPool = ReaderPool(settings, jobs) if jobs else Reader(settings)
         self.network = Network(self.bundle, options.runtime)

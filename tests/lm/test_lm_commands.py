@@ -11,9 +11,11 @@ import toy_corpus
 import toy_model
 
 from transcribe_cli.cli import run
+from transcribe_cli.decoding import DecodingOptions
 from transcribe_cli.errors import InputError, OptionError
 from transcribe_cli.evaluate import tune
 from transcribe_cli.lm import arpa, layout
+from transcribe_cli.pipeline import ModelOptions, Options, Recogniser
 
 TEXT = "Mr. Fox had 2 boxes.\n\nThe box had 1 fox!\n"
 
@@ -185,6 +187,16 @@ def test_tune_prints_the_grid_and_writes_the_best_weights(toy: Path, capsys: pyt
         path.unlink()
     assert run(["lm", "tune", "dev.jsonl", "--model", "toy", *grid]) == 0
     assert "word errors" in capsys.readouterr().out
+
+
+def test_what_was_typed_wins_over_what_the_card_was_tuned_at(toy: Path) -> None:
+    card = json.loads((toy / "card.json").read_text())
+    card["language_model"] |= {"temperature": 2.0, "beam_width": 7}
+    (toy / "card.json").write_text(json.dumps(card))
+    options = Options(model=ModelOptions(model="toy"), decoding=DecodingOptions(lm_weight=0.9))
+    with Recogniser(options) as recogniser:
+        decoding = recogniser.settings.decoding
+    assert (*decoding.weights, decoding.softening, decoding.width) == (0.9, 0.0, 2.0, 7)
 
 
 def test_worker_processes_find_the_same(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:

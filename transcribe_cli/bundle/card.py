@@ -54,6 +54,7 @@ class LanguageModelEntry:
     lm_weight: float = 0.5
     word_bonus: float = 1.0
     temperature: float = 1.0  # of the network's rows, before the search
+    beam_width: int | None = None  # where another than the usual one suits the model
     id: str = ""
 
 

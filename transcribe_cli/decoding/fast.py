@@ -88,7 +88,7 @@ class FastSearch:
         options = self._options
         found = self._engine.decode_beams(
             self._without_last_boundary(np.array(log_probs, dtype=np.float32)),
-            beam_width=options.beam_width,
+            beam_width=options.width,
             beam_prune_logp=options.beam_prune_logp,
             token_min_logp=options.token_min_logp,
             prune_history=self._prune_history,

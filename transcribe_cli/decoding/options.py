@@ -6,6 +6,10 @@ from ..options import check, option
 
 # for a language model that no card has tuned weights for; what pyctcdecode takes
 USUAL_WEIGHT, USUAL_BONUS = 0.5, 1.5
+# beyond 100 the words hardly change; below 50 they begin to (benchmarks/decoding.py)
+USUAL_WIDTH = 100
+# what a model's card may say of them
+TUNED = ("lm_weight", "word_bonus", "temperature", "beam_width")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +23,10 @@ class DecodingOptions:
         "greedy: the likeliest token of every frame, no language model",
         choices=("beam", "greedy", "python", "fast"),
     )
-    # beyond 100 the words hardly change; below 50 they begin to (benchmarks/decoding.py)
-    beam_width: int = option(100, "hypotheses kept from frame to frame; more is slower", minimum=1, maximum=10000)
+    beam_width: int | None = option(
+        None, "hypotheses kept from frame to frame, more is slower; default: the card's, 100 where it says none",
+        minimum=1, maximum=10000,
+    )  # fmt: skip
     # a token of less than 0.7 % in its frame was in next to no best text, and each one costs a round over the beams
     token_min_logp: float = option(
         -5.0, "tokens less likely than this in a frame (natural log) are not tried there", maximum=0
@@ -65,6 +71,11 @@ class DecodingOptions:
             USUAL_WEIGHT if self.lm_weight is None else self.lm_weight,
             USUAL_BONUS if self.word_bonus is None else self.word_bonus,
         )
+
+    @property
+    def width(self) -> int:
+        """The beam's width, the usual one where neither user nor card says."""
+        return USUAL_WIDTH if self.beam_width is None else self.beam_width
 
     @property
     def softening(self) -> float:

@@ -110,8 +110,9 @@ def grid(options: TuneOptions) -> list[Weights]:
 
 def standard(entry: LanguageModelEntry) -> Weights:
     """A card's point, with the decoder's own defaults beside it."""
-    own, default = (entry.lm_weight, entry.word_bonus, entry.temperature), DecodingOptions()
-    return Weights(*own, default.beam_width, default.token_min_logp, default.unknown_penalty)
+    default = DecodingOptions(beam_width=entry.beam_width)
+    own = entry.lm_weight, entry.word_bonus, entry.temperature
+    return Weights(*own, default.width, default.token_min_logp, default.unknown_penalty)
 
 
 def _decoding(point: Weights) -> DecodingOptions:
