@@ -181,7 +181,9 @@ def test_tune_prints_the_grid_and_writes_the_best_weights(toy: Path, capsys: pyt
     out = capsys.readouterr().out
     assert len([line for line in out.splitlines() if "100" in line and "│" in line]) >= 4
     card = json.loads((toy / "card.json").read_text())
-    assert card["language_model"] == {"file": "lm.bin", "lm_weight": 0.0, "word_bonus": 0.0, "temperature": 3.0}
+    point = {"lm_weight": 0.0, "word_bonus": 0.0, "temperature": 3.0}
+    limits = {"beam_width": 100, "token_min_logp": -5.0, "beam_prune_logp": -10.0}
+    assert card["language_model"] == {"file": "lm.bin", **point, **limits}
     # the network does not run again, so the recordings may be gone
     for path in Path().glob("*.wav"):
         path.unlink()
@@ -191,12 +193,12 @@ def test_tune_prints_the_grid_and_writes_the_best_weights(toy: Path, capsys: pyt
 
 def test_what_was_typed_wins_over_what_the_card_was_tuned_at(toy: Path) -> None:
     card = json.loads((toy / "card.json").read_text())
-    card["language_model"] |= {"temperature": 2.0, "beam_width": 7}
+    card["language_model"] |= {"temperature": 2.0, "beam_width": 7, "token_min_logp": -3, "beam_prune_logp": -6.5}
     (toy / "card.json").write_text(json.dumps(card))
     options = Options(model=ModelOptions(model="toy"), decoding=DecodingOptions(lm_weight=0.9))
     with Recogniser(options) as recogniser:
         decoding = recogniser.settings.decoding
-    assert (*decoding.weights, decoding.softening, decoding.width) == (0.9, 0.0, 2.0, 7)
+    assert (*decoding.weights, decoding.softening, decoding.width, *decoding.limits) == (0.9, 0.0, 2.0, 7, -3, -6.5)
 
 
 def test_worker_processes_find_the_same(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,7 +54,10 @@ class LanguageModelEntry:
     lm_weight: float = 0.5
     word_bonus: float = 1.0
     temperature: float = 1.0  # of the network's rows, before the search
-    beam_width: int | None = None  # where another than the usual one suits the model
+    # where others than the usual ones suit the model
+    beam_width: int | None = None
+    token_min_logp: float | None = None
+    beam_prune_logp: float | None = None
     id: str = ""
 
 

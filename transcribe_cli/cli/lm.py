@@ -296,13 +296,18 @@ def _show(points: list[Point], top: Point) -> None:
     sources = sorted(top.counts)
     table = Table(title="word errors, %", title_justify="left")
     names = sources if len(sources) > 1 else []
-    for name in ("α", "β", "T", "beam", "floor", "unknown", "all", *names, "× real time"):
+    for name in ("α", "β", "T", "beam", "floor", "prune", "unknown", "all", *names, "× real time"):
         table.add_column(name, justify="right")
     for point in points:
         w, rates = point.weights, [point.words]
         rates += [point.counts[source] for source in names]
         cells = [f"{w.lm_weight:g}", f"{w.word_bonus:g}", f"{w.temperature:g}", f"{w.beam_width}"]
-        cells += [f"{w.token_min_logp:g}", f"{w.unknown_penalty:g}", *(f"{100 * counts.rate:.2f}" for counts in rates)]
+        cells += [
+            f"{w.token_min_logp:g}",
+            f"{w.beam_prune_logp:g}",
+            f"{w.unknown_penalty:g}",
+            *(f"{100 * counts.rate:.2f}" for counts in rates),
+        ]
         cells.append(f"{point.audio_seconds / max(point.seconds, 1e-9):.0f}")
         table.add_row(*cells, style="bold" if point is top else None)
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False).print(table)

@@ -119,7 +119,7 @@ class BeamSearch:
         score_empty_word: bool = False,
     ) -> None:
         self._alphabet, self._lm = alphabet, language_model
-        self._width, self._prune, self._min = options.width, options.beam_prune_logp, options.token_min_logp
+        self._width, (self._min, self._prune) = options.width, options.limits
         self._alpha, self._beta = options.weights
         self._temperature = options.softening
         self._unknown, self._nbest, self._hotwords = options.unknown_penalty, options.nbest, hotwords

@@ -85,12 +85,12 @@ class FastSearch:
         log_probs = softened(checked(log_probs, self._n_tokens), self._options.softening)
         if not len(log_probs):
             return [Hypothesis("", 0.0, 0.0, 0.0)]
-        options = self._options
+        options, (least, prune) = self._options, self._options.limits
         found = self._engine.decode_beams(
             self._without_last_boundary(np.array(log_probs, dtype=np.float32)),
             beam_width=options.width,
-            beam_prune_logp=options.beam_prune_logp,
-            token_min_logp=options.token_min_logp,
+            beam_prune_logp=prune,
+            token_min_logp=least,
             prune_history=self._prune_history,
         )
         return [
@@ -103,7 +103,7 @@ class FastSearch:
         letters = np.ones(self._n_tokens, dtype=bool)
         letters[[self._blank, self._boundary]] = False
         rows = np.flatnonzero(
-            (log_probs[:, letters].max(axis=1) >= self._options.token_min_logp)
+            (log_probs[:, letters].max(axis=1) >= self._options.limits[0])
             | np.isin(log_probs.argmax(axis=1), np.flatnonzero(letters))
         )
         end = rows[-1] + 1 if len(rows) else 0

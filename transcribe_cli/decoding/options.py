@@ -8,8 +8,11 @@ from ..options import check, option
 USUAL_WEIGHT, USUAL_BONUS = 0.5, 1.5
 # beyond 100 the words hardly change; below 50 they begin to (benchmarks/decoding.py)
 USUAL_WIDTH = 100
+# a token of less than 0.7 % in its frame was in next to no best text, and each one costs a round over the beams; what
+# falls e^-10 behind the best does not come back
+USUAL_LIMITS = -5.0, -10.0
 # what a model's card may say of them
-TUNED = ("lm_weight", "word_bonus", "temperature", "beam_width")
+TUNED = ("lm_weight", "word_bonus", "temperature", "beam_width", "token_min_logp", "beam_prune_logp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,13 @@ class DecodingOptions:
         None, "hypotheses kept from frame to frame, more is slower; default: the card's, 100 where it says none",
         minimum=1, maximum=10000,
     )  # fmt: skip
-    # a token of less than 0.7 % in its frame was in next to no best text, and each one costs a round over the beams
-    token_min_logp: float = option(
-        -5.0, "tokens less likely than this in a frame (natural log) are not tried there", maximum=0
+    token_min_logp: float | None = option(
+        None, "tokens less likely than this in a frame (natural log) are not tried there; default: the card's, else -5",
+        maximum=0,
+    )  # fmt: skip
+    beam_prune_logp: float | None = option(
+        None, "hypotheses this far below the best (natural log) are dropped; default: the card's, else -10", maximum=0
     )
-    # e^-10 of the best: what falls so far behind does not come back
-    beam_prune_logp: float = option(-10.0, "hypotheses this far below the best (natural log) are dropped", maximum=0)
     lm_weight: float | None = option(
         None, "weight of the language model; default: what the model's card was tuned to", minimum=0, maximum=10
     )
@@ -76,6 +80,14 @@ class DecodingOptions:
     def width(self) -> int:
         """The beam's width, the usual one where neither user nor card says."""
         return USUAL_WIDTH if self.beam_width is None else self.beam_width
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """(of a token in its frame, of a hypothesis below the best), natural logs; the usual ones where nobody says."""
+        return (
+            USUAL_LIMITS[0] if self.token_min_logp is None else self.token_min_logp,
+            USUAL_LIMITS[1] if self.beam_prune_logp is None else self.beam_prune_logp,
+        )
 
     @property
     def softening(self) -> float:

@@ -10,7 +10,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from .. import decoding
 from ..alphabet import Alphabet
 from ..audio.manifest import ManifestLine
 from ..bundle.card import LanguageModelEntry
-from ..decoding.options import DecodingOptions
+from ..decoding.options import TUNED, DecodingOptions
 from ..errors import InputError, MissingExtra, OptionError, OutputError, TranscribeError
 from ..lm.model import LanguageModel
 from ..options import check, option
@@ -42,6 +42,7 @@ class TuneOptions:
     temperatures: str = option("1,2", "values of --temperature to try", metavar="N,N,…")
     beam_widths: str = option("100", "beam widths to try", metavar="N,N,…")
     token_min_logps: str = option("-5", "values of --token-min-logp to try", metavar="N,N,…")
+    beam_prune_logps: str = option("-10", "values of --beam-prune-logp to try", metavar="N,N,…")
     unknown_penalties: str = option("10", "penalties of unknown words to try", metavar="N,N,…")
 
     def __post_init__(self) -> None:
@@ -58,6 +59,7 @@ class Weights:
     temperature: float
     beam_width: int
     token_min_logp: float
+    beam_prune_logp: float
     unknown_penalty: float
 
 
@@ -90,8 +92,8 @@ class Rows:
 def grid(options: TuneOptions) -> list[Weights]:
     """Every combination. Raises OptionError where a list holds something else than numbers, or nothing."""
     lists = []
-    for name in ("lm_weights", "word_bonuses", "temperatures", "beam_widths", "token_min_logps", "unknown_penalties"):
-        text = getattr(options, name)
+    for field in fields(options):
+        name, text = field.name, getattr(options, field.name)
         try:
             values = [float(value) for value in text.replace(",", " ").split()]
         except ValueError:
@@ -100,8 +102,8 @@ def grid(options: TuneOptions) -> list[Weights]:
             raise OptionError(f"--{name.replace('_', '-')} cannot be {text!r}: give numbers, such as 0,0.5,1")
         lists.append(values)
     points = [
-        Weights(alpha, beta, temperature, int(beam), floor, penalty)
-        for alpha, beta, temperature, beam, floor, penalty in itertools.product(*lists)
+        Weights(alpha, beta, temperature, int(beam), floor, prune, penalty)
+        for alpha, beta, temperature, beam, floor, prune, penalty in itertools.product(*lists)
     ]
     for point in points:
         _decoding(point)  # refuses what the decoder would refuse
@@ -110,21 +112,12 @@ def grid(options: TuneOptions) -> list[Weights]:
 
 def standard(entry: LanguageModelEntry) -> Weights:
     """A card's point, with the decoder's own defaults beside it."""
-    default = DecodingOptions(beam_width=entry.beam_width)
-    own = entry.lm_weight, entry.word_bonus, entry.temperature
-    return Weights(*own, default.width, default.token_min_logp, default.unknown_penalty)
+    own = DecodingOptions(**{name: getattr(entry, name) for name in TUNED})
+    return Weights(*own.weights, own.softening, own.width, *own.limits, own.unknown_penalty)
 
 
 def _decoding(point: Weights) -> DecodingOptions:
-    return replace(
-        DecodingOptions(),
-        lm_weight=point.lm_weight,
-        word_bonus=point.word_bonus,
-        temperature=point.temperature,
-        beam_width=point.beam_width,
-        token_min_logp=point.token_min_logp,
-        unknown_penalty=point.unknown_penalty,
-    )
+    return DecodingOptions(**asdict(point))
 
 
 def compute_rows(
@@ -268,7 +261,7 @@ def write_card(folder: Path, weights: Weights) -> None:
         raise OptionError(f"{path}: no card to write into ({error})") from error
     if not card.get("language_model"):
         raise OptionError(f"{path}: names no language model, so it has no weights to set")
-    card["language_model"] |= {name: getattr(weights, name) for name in ("lm_weight", "word_bonus", "temperature")}
+    card["language_model"] |= {name: getattr(weights, name) for name in TUNED}
     write_atomically(path, json.dumps(card, ensure_ascii=False, indent=1) + "\n")
 
 
