@@ -1,5 +1,6 @@
 """The parts of the benchmarks that could be wrong without anybody seeing it: choices, cuts, tables."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -7,11 +8,13 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+import distance
 import record
 from race import tables, worker
 from race.course import Course, Utterance, choose
 
 from transcribe_cli.audio.manifest import ManifestLine
+from transcribe_cli.evaluate.edits import Counts
 
 
 def lines(**sources):
@@ -112,6 +115,24 @@ def test_a_slower_machine_is_said(rows):
     assert tables.warnings(rows, 2) == []
     rows["third"] = rows["peer"] | {"title": "third", "yardstick_seconds": 0.2}
     assert "third" in tables.warnings(rows, 2)[0]
+
+
+def test_a_version_is_compared_over_the_utterances_of_the_race_alone(tmp_path):
+    words = {"hits": 1, "substitutions": 1, "deletions": 0, "insertions": 0}
+    heard = [{"id": id, "words": words, "keys": {"source": "a" if id < "c" else "b"}} for id in "abcd"]
+    evaluation = {"normalizer": "whisper-english", "systems": [{"utterances": heard}]}
+    (tmp_path / "e.json").write_text(json.dumps(evaluation))
+    versions, sources = distance.read_version(tmp_path / "e.json", {"a", "c"})
+    assert sources == {"a": "a", "c": "b"}
+    other = {"a": Counts(2, 0, 0, 0), "c": Counts(1, 0, 1, 1)}
+    lines = distance.table({"other": distance.rates(other, sources)}, {"en": distance.rates(versions, sources)})
+    assert lines[2:] == [
+        "| **a** | 0.0 | 50.0 |", "| minus other |  | +50.0 |",
+        "| **b** | 100.0 | 50.0 |", "| minus other |  | -50.0 |",
+        "| **all** | 50.0 | 50.0 |", "| minus other |  | +0.0 |",
+    ]  # fmt: skip
+    with pytest.raises(SystemExit, match="lacks 1 of the race's utterances, such as z"):
+        distance.read_version(tmp_path / "e.json", {"a", "z"})
 
 
 def test_phonemes_are_read_back_as_the_most_frequent_word_that_sounds_so():
