@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from . import audio, emission
 from .alignment.segments import SegmentOptions
 from .audio.options import AudioOptions
+from .bundle.card import LanguageModelEntry
 from .bundle.session import Network, RuntimeOptions
 from .bundle.store import DEFAULT, find
 from .decoding.options import TUNED, DecodingOptions
@@ -59,6 +60,12 @@ class Options:
     segments: SegmentOptions = SegmentOptions()
 
 
+def tuned(decoding: DecodingOptions, entry: LanguageModelEntry) -> DecodingOptions:
+    """The options, with what they leave open as the card has it."""
+    left_open = (name for name in TUNED if getattr(decoding, name) is None)
+    return replace(decoding, **{name: getattr(entry, name) for name in left_open})
+
+
 class Recogniser:
     """The loaded parts. Made once, used for any number of recordings, from any thread.
 
@@ -79,8 +86,7 @@ class Recogniser:
                 lm_path, self.language_model_id = str(self.bundle.language_model_path), own.id or own.file
         decoding = options.decoding
         if own is not None:  # what was typed wins over what the card was tuned at
-            open_ones = (name for name in TUNED if getattr(decoding, name) is None)
-            decoding = replace(decoding, **{name: getattr(own, name) for name in open_ones})
+            decoding = tuned(decoding, own)
         self.settings = settings = ReaderSettings(self.bundle.card, lm_path, decoding, options.segments)
         self.reader: Reader | ReaderPool = ReaderPool(settings, jobs) if jobs else Reader(settings)
         self.network = Network(self.bundle, options.runtime)

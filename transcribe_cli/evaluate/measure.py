@@ -256,7 +256,12 @@ def _gather(system: _Gathered, line: ManifestLine, sound: Array, found: Array, r
     totals: list[float | None] = [None, None]
     if spoken is not None and heard is not None and reference != hypothesis:
         searched = softened(found, system.temperature)
-        totals = [_ranked(system, searched, text, card.alphabet) for text in (reference, hypothesis)]
+        texts = reference, hypothesis
+        losses: tuple[float | None, ...] = spoken, heard
+        if searched is not found:
+            losses = tuple(_loss(searched, text, card.alphabet) for text in texts)
+        scored = zip(texts, losses, strict=True)
+        totals = [None if lost is None else system.language_score(text) - lost for text, lost in scored]
     system.facts[id] = Facts(
         tuple(word.confidence for word in words),
         signal_to_noise(sound, card.sample_rate),
@@ -275,12 +280,6 @@ def _loss(found: Array, text: str, alphabet: Alphabet) -> float | None:
     except CTCError:
         return None
     return value if value is not None and np.isfinite(value) else None
-
-
-def _ranked(system: _Gathered, searched: Array, text: str, alphabet: Alphabet) -> float | None:
-    """What the system's search ranks a text by, over the rows as it takes them."""
-    lost = _loss(searched, text, alphabet)
-    return None if lost is None else system.language_score(text) - lost
 
 
 def _speed(lines: Sequence[ManifestLine], recogniser: Recogniser, reader: Reader) -> dict[str, Any]:

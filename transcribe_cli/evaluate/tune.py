@@ -25,7 +25,7 @@ from ..errors import InputError, MissingExtra, OptionError, OutputError, Transcr
 from ..lm.model import LanguageModel
 from ..options import check, option
 from ..outputs import atomically, write_atomically
-from ..pipeline import Recogniser
+from ..pipeline import Recogniser, tuned
 from .edits import Counts, count, total
 from .measure import line_id, rows, sounds
 from .normalise import normaliser
@@ -112,7 +112,7 @@ def grid(options: TuneOptions) -> list[Weights]:
 
 def standard(entry: LanguageModelEntry) -> Weights:
     """A card's point, with the decoder's own defaults beside it."""
-    own = DecodingOptions(**{name: getattr(entry, name) for name in TUNED})
+    own = tuned(DecodingOptions(), entry)
     return Weights(*own.weights, own.softening, own.width, *own.limits, own.unknown_penalty)
 
 
