@@ -84,7 +84,7 @@ class LanguageModel:
 
     def knows(self, word: str) -> bool:
         """Whether the model has seen the word."""
-        return word in self.words if self.words else word in self.kenlm
+        return word in self.kenlm
 
     def state(self, context: str = "", boundary: bool = True) -> Any:
         """The state after these words (or, in a character model, characters and spaces).
