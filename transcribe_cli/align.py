@@ -202,7 +202,7 @@ class _Counted:
 
     def __iter__(self) -> Iterator[tuple[Rows, float]]:
         alphabet = self._card.alphabet
-        for block in self._rows:
+        for block in map(self._card.letters, self._rows):
             if not self.speech and len(block):
                 heard = np.unique(block.argmax(axis=1))
                 self.speech = any(i not in (alphabet.blank, alphabet.boundary_id) for i in heard.tolist())

@@ -87,7 +87,9 @@ class Recogniser:
         decoding = options.decoding
         if own is not None:  # what was typed wins over what the card was tuned at
             decoding = tuned(decoding, own)
-        self.settings = settings = ReaderSettings(self.bundle.card, lm_path, decoding, options.segments)
+        self.settings = settings = ReaderSettings(
+            self.bundle.card, lm_path, decoding, options.segments, _text(self.bundle.lexicon_path)
+        )
         self.reader: Reader | ReaderPool = ReaderPool(settings, jobs) if jobs else Reader(settings)
         self.network = Network(self.bundle, options.runtime)
 
@@ -161,6 +163,10 @@ class Recogniser:
         for block in rows:
             yield from splitter.push(block)
         yield from splitter.flush()
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _telling(blocks: Iterator[Array], rate: int, heard: Heard) -> Iterator[Array]:

@@ -30,6 +30,7 @@ class ReaderSettings:
     lm_path: str | None
     decoding: DecodingOptions
     segments: SegmentOptions
+    lexicon_path: str | None = None  # of a model that hears sounds
 
 
 class Reader:
@@ -40,7 +41,8 @@ class Reader:
         greedy = settings.decoding.decoder == "greedy"
         language_model = None if settings.lm_path is None or greedy else LanguageModel.load(settings.lm_path)
         self._lock = threading.Lock()  # a decoder keeps its search in itself, and several recordings are read at once
-        self._decoder = decoding.build(settings.card.alphabet, language_model, settings.decoding)
+        sounding = decoding.Sounding.of(settings.card.sounds, settings.lexicon_path)
+        self._decoder = decoding.build(settings.card.alphabet, language_model, settings.decoding, sounding)
 
     def read(self, emissions: Emissions) -> list[Segment]:
         """One stretch → its segments; an empty list where no word is the best explanation."""
@@ -50,7 +52,7 @@ class Reader:
         if not hypotheses[0].text:
             return []
         words = align_words(
-            emissions.log_probs,
+            card.letters(emissions.log_probs),
             hypotheses[0].text,
             card.alphabet,
             card.output.frame_seconds,

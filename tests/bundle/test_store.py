@@ -78,10 +78,25 @@ def test_what_a_card_says_beyond_our_knowledge_is_kept():
     assert card.extra == {"licence": "MIT"}
 
 
+def test_a_card_may_tell_of_sounds_and_how_words_sound(tmp_path):
+    sounds = {"tokens": ["<blank>", "|", "AA"], "boundary": "|"}
+    card = cards.from_dict(toy_model.card(sounds=sounds, lexicon="words.gz"), "here")
+    assert (card.columns, card.lexicon) == (len(card.alphabet) + 3, "words.gz")
+    assert card.letters(np.zeros((2, card.columns), np.float32)).shape == (2, len(card.alphabet))
+    with pytest.raises(ModelError, match=r"words\.gz, which is not"):
+        store.find(str(toy_model.write_bundle(tmp_path / "toy", lexicon="words.gz")))
+    with pytest.raises(ModelError, match="plain file name"):
+        cards.from_dict(toy_model.card(lexicon="../words.gz"), "here")
+    logits = {"name": "log_probs", "frame_seconds": 0.02, "scores": "logits"}
+    with pytest.raises(ModelError, match="must give log_probs"):
+        cards.from_dict(toy_model.card(sounds=sounds, output=logits), "here")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"alphabet": {"tokens": ["<blank>", "a"]}}, "10 output tokens"),
+        ({"sounds": {"tokens": ["<blank>", "AA"]}}, "10 output tokens"),
         ({"input": {"name": "sound"}}, "inputs are"),
         ({"output": {"name": "words", "frame_seconds": 0.02}}, "no output 'words'"),
         ({"features": {"kind": "log-mel", "bands": 40}}, "80 features"),

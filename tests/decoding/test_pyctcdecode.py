@@ -45,6 +45,7 @@ def ours(values: dict[str, Any], model: LanguageModel, **more: Any) -> BeamSearc
             nbest=3,
         ),
         prune_history=values.get("prune_history", False),
+        look_ahead=False,  # theirs hears from the language model only where a word ends
         **more,
     )
 

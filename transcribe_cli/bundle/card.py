@@ -10,9 +10,14 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..alphabet import Alphabet
 from ..errors import ModelError
 from ..features import FeatureRecipe
+
+Array = NDArray[np.float32]
 
 FORMAT = 1  # raised when a card stops being readable by older versions
 
@@ -31,7 +36,7 @@ class GraphInput:
 
 @dataclass(frozen=True, slots=True)
 class GraphOutput:
-    """What the graph gives: (batch, rows, tokens), natural log-probabilities unless `scores` says otherwise."""
+    """What the graph gives: (batch, rows, columns), natural log-probabilities unless `scores` says otherwise."""
 
     name: str
     frame_seconds: float  # seconds from one row to the next
@@ -73,6 +78,9 @@ class Card:
     input: GraphInput
     output: GraphOutput
     alphabet: Alphabet
+    # of a network that also says what sounds it hears, in further columns of the same rows, and how words sound
+    sounds: Alphabet | None = None
+    lexicon: str | None = None
     graph: str = "model.onnx"
     windows: WindowPlan = WindowPlan()
     language_model: LanguageModelEntry | None = None
@@ -83,6 +91,15 @@ class Card:
     @property
     def id(self) -> str:
         return f"{self.name} {self.version}"
+
+    @property
+    def columns(self) -> int:
+        """Values in a row: the alphabet's, then the sounds'."""
+        return len(self.alphabet) + (0 if self.sounds is None else len(self.sounds))
+
+    def letters(self, rows: Array) -> Array:
+        """(rows, columns) → the alphabet's part of them."""
+        return rows[:, : len(self.alphabet)]
 
 
 def parse(text: str, where: str) -> Card:
@@ -110,6 +127,8 @@ def from_dict(data: dict[str, Any], where: str) -> Card:
             "input": _value(GraphInput, data["input"], "input"),
             "output": _value(GraphOutput, data["output"], "output"),
             "alphabet": _alphabet(data["alphabet"]),
+            "sounds": _alphabet(data["sounds"]) if data.get("sounds") else None,
+            "lexicon": _file_name(data["lexicon"]) if data.get("lexicon") else None,
             "graph": _file_name(data.get("graph", "model.onnx")),
             "windows": _value(WindowPlan, data.get("windows", {}), "windows"),
             "confidence_temperature": float(data.get("confidence_temperature", 1.0)),
@@ -134,6 +153,8 @@ def _check(card: Card, where: str) -> None:
         raise ModelError(f"{where}: input layout {card.input.layout!r} is not one of bft, btf, bn")
     if card.output.scores not in ("log_probs", "logits"):
         raise ModelError(f"{where}: output scores {card.output.scores!r} are neither log_probs nor logits")
+    if card.sounds is not None and card.output.scores != "log_probs":
+        raise ModelError(f"{where}: a network of letters and sounds must give log_probs, not {card.output.scores}")
     if not 0.001 <= card.output.frame_seconds <= 1:
         raise ModelError(f"{where}: frame_seconds {card.output.frame_seconds} is not between 0.001 and 1")
     if not (0 <= card.windows.context_seconds * 2 < card.windows.seconds <= 600):

@@ -47,7 +47,7 @@ class Network:
     """A loaded graph with its queue of windows.
 
     `submit` takes the features of one window, (t, f) float32 (or (n,) samples for a raw-waveform model), and gives a
-    Future of its (rows, tokens) float32 natural log-probabilities.
+    Future of its (rows, columns) float32 natural log-probabilities.
 
     Raises:
         ModelError: the graph cannot be loaded or contradicts its card.
@@ -130,8 +130,8 @@ class Network:
                 f"model {self.card.id} failed on a window of {lengths[0]} frames: {_first_line(error)}"
             ) from error
         rows = np.asarray(rows, np.float32)
-        if rows.ndim != 3 or rows.shape[0] != len(windows) or rows.shape[2] != len(self.card.alphabet):
-            promised = f"(batch, rows, {len(self.card.alphabet)})"
+        if rows.ndim != 3 or rows.shape[0] != len(windows) or rows.shape[2] != self.card.columns:
+            promised = f"(batch, rows, {self.card.columns})"
             raise ModelError(f"model {self.card.id} gave shape {rows.shape}, not {promised} as its card says")
         if not np.isfinite(rows).all():
             raise ModelError(f"model {self.card.id} gave values that are not numbers")
@@ -181,8 +181,8 @@ def _check_graph(session: Any, card: Card, where: str) -> None:
     if card.output.name not in outputs:
         raise ModelError(f"{where}: the graph has no output {card.output.name!r}, only {sorted(outputs)}")
     tokens = (outputs[card.output.name].shape or [None])[-1]
-    if isinstance(tokens, int) and tokens != len(card.alphabet):
-        raise ModelError(f"{where}: the graph has {tokens} output tokens, the card's alphabet {len(card.alphabet)}")
+    if isinstance(tokens, int) and tokens != card.columns:
+        raise ModelError(f"{where}: the graph has {tokens} output tokens, the card's alphabet {card.columns}")
     if card.input.layout != "bn":
         shape = inputs[card.input.name].shape
         features = shape[1 if card.input.layout == "bft" else 2] if len(shape) == 3 else None

@@ -31,6 +31,10 @@ class Bundle:
         entry = self.card.language_model
         return None if entry is None else self.folder / entry.file
 
+    @property
+    def lexicon_path(self) -> Path | None:
+        return None if self.card.lexicon is None else self.folder / self.card.lexicon
+
 
 def roots() -> list[Path]:
     """Folders searched for models by name, in order: $TRANSCRIBE_MODELS, the user's data directory, the package."""
@@ -93,7 +97,7 @@ def _folder(folder: Path) -> Bundle:
         raise ModelError(f"{card_path}: cannot be read ({error})") from error
     card = parse(text, str(card_path))
     bundle = Bundle(card, folder, folder / card.graph)
-    for path in (bundle.graph_path, bundle.language_model_path):
+    for path in (bundle.graph_path, bundle.language_model_path, bundle.lexicon_path):
         if path is not None and not path.is_file():
             raise ModelError(f"{card_path}: names {path.name}, which is not in the folder")
     return bundle
@@ -108,18 +112,19 @@ def _lone_graph(path: Path) -> Bundle:
             return _folder(path.parent)
         raise ModelError(f"{path}: no card in its metadata and no card.json beside it")
     card = parse(text, str(path))
-    if card.language_model is not None and not (path.parent / card.language_model.file).is_file():
-        raise ModelError(
-            f"{path}: its card names {card.language_model.file}, which is not beside it (try the bundle's folder)"
-        )
-    return Bundle(card, path.parent, path)
+    bundle = Bundle(card, path.parent, path)
+    for beside in (bundle.language_model_path, bundle.lexicon_path):
+        if beside is not None and not beside.is_file():
+            raise ModelError(f"{path}: its card names {beside.name}, which is not beside it (try the bundle's folder)")
+    return bundle
 
 
 def files(bundle: Bundle) -> list[Path]:
     """The files that make up a bundle: all in its folder, or a lone graph with its language model."""
     if (bundle.folder / "card.json").is_file() and bundle.graph_path == bundle.folder / bundle.card.graph:
         return sorted(path for path in bundle.folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    return [path for path in (bundle.graph_path, bundle.language_model_path) if path is not None]
+    paths = bundle.graph_path, bundle.language_model_path, bundle.lexicon_path
+    return [path for path in paths if path is not None]
 
 
 def read_card(bundle: Bundle) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ..adapt import Adaptation, AdaptOptions
 from ..adapt import adapt as adapt_model
 from ..audio.manifest import read_manifest
 from ..bundle.store import DEFAULT, find
+from ..decoding import Sounding
 from ..evaluate import tune
 from ..evaluate.edits import Counts
 from ..pipeline import ModelOptions, Options, Recogniser
@@ -63,6 +64,7 @@ def prove(manifest: Path, model: str, adapted: Path) -> tuple[Counts, Counts]:
     assert entry is not None
     assert bundle.language_model_path is not None
     weights = tune.standard(entry)
+    sounding = Sounding.of(bundle.card.sounds, bundle.lexicon_path)
     with (
         tempfile.TemporaryDirectory(prefix="transcribe-adapt-") as folder,
         Recogniser(Options(model=ModelOptions(model=model, no_lm=True))) as recogniser,
@@ -71,7 +73,7 @@ def prove(manifest: Path, model: str, adapted: Path) -> tuple[Counts, Counts]:
         failed = lambda id, why: _say(f"transcribe: {id}: left out: {why}")  # noqa: E731
         tune.save(tune.compute_rows(read_manifest(manifest), recogniser, failed), kept)
         before, after = (
-            tune.sweep(kept, bundle.card.alphabet, path, [weights])[0].words
+            tune.sweep(kept, bundle.card.alphabet, path, [weights], sounding=sounding)[0].words
             for path in (bundle.language_model_path, adapted / entry.file)
         )
     return before, after

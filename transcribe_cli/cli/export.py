@@ -25,6 +25,9 @@ def export(
         bool, typer.Option(help="a graph that takes lengths: unequal windows share a batch on a GPU; slower on a CPU")
     ] = False,
     card: Annotated[Path | None, typer.Option(help="config whose [card] goes into the card: data, licences")] = None,
+    lm: Annotated[
+        Path | None, typer.Option(help="language model that goes into the bundle; then tune it: transcribe lm tune")
+    ] = None,
     measure: Annotated[Path | None, typer.Option(help="manifest to measure word errors and speed on")] = None,
     limit: Annotated[int, typer.Option(help="utterances of each source to measure; 0: all")] = 0,
 ) -> None:
@@ -38,7 +41,7 @@ def export(
         raise MissingExtra("exporting", error.name or "torch", "train") from error
     extra = options.load(card).card if card is not None else {}
     kept = exporting.KEPT_FLOAT if keep_float is None else tuple(keep_float)
-    difference = exporting.export(checkpoints, out, model_version, weights, extra, kept, ragged)
+    difference = exporting.export(checkpoints, out, model_version, weights, extra, kept, ragged, lm)
     size = sum(path.stat().st_size for path in out.iterdir() if path.is_file())
     print(f"{out}: {size / 1e6:.1f} MB, {weights}")
     print(

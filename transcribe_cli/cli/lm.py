@@ -261,6 +261,7 @@ def tune(
     """Find the language-model weight and word bonus with the fewest word errors."""
     from ..audio.manifest import read_manifest
     from ..bundle.store import find
+    from ..decoding import Sounding
     from ..evaluate import tune as search
     from ..pipeline import ModelOptions, Options, Recogniser
 
@@ -280,7 +281,9 @@ def tune(
                     read_manifest(manifest), recogniser, lambda id, why: _say(f"transcribe: {id}: left out: {why}")
                 )
             search.save(computed, kept)
-        found = search.sweep(kept, bundle.card.alphabet, lm_path, points, jobs or os.cpu_count() or 1)
+        sounding = Sounding.of(bundle.card.sounds, bundle.lexicon_path)
+        jobs = jobs or os.cpu_count() or 1
+        found = search.sweep(kept, bundle.card.alphabet, lm_path, points, jobs, sounding=sounding)
     top = search.best(found)
     _show(found, top)
     if picture is not None:

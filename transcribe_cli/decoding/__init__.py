@@ -1,40 +1,65 @@
-"""From log-probabilities to texts: greedy, our own beam search, or the C++ engine, behind one Protocol."""
+"""From log-probabilities to texts: greedy, our own searches, or the C++ engine, behind one Protocol."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..alphabet import Alphabet
 from ..errors import OptionError
 from ..lm.model import LanguageModel
 from . import hotwords as hot
+from . import lexicon
 from .beam import BeamSearch
+from .both import SEARCHED, BothSearch
 from .fast import FastSearch, can, installed
 from .greedy import Greedy
 from .hypothesis import Decoder, Hypothesis
+from .lexicon import Sounding
 from .options import DecodingOptions
+from .words import WordSearch
 
-__all__ = ["Decoder", "DecodingOptions", "Hypothesis", "build"]
+__all__ = ["BothSearch", "Decoder", "DecodingOptions", "Hypothesis", "Sounding", "build"]
 
 
 def build(
     alphabet: Alphabet,
     language_model: LanguageModel | None = None,
     options: DecodingOptions = DecodingOptions(),  # noqa: B008 (frozen)
+    sounding: Sounding | None = None,
 ) -> Decoder:
     """The decoder that the options ask for, with its language model and hotwords checked against the alphabet.
 
     Weights that the options leave open are the usual ones: whoever has a model's card fills in the card's before.
 
-    Raises LanguageModelError, HotwordError, InputNotFound (the file of hotwords), MissingExtra (decoder "fast").
+    sounding: where the rows hold sounds behind the letters; the decoder takes the whole rows then.
+
+    Raises LanguageModelError, HotwordError, InputNotFound (the file of hotwords), MissingExtra (decoder "fast"),
+    ModelError (the lexicon).
     """
     words = [hot.parse(text, options.hotword_boost, "--hotword") for text in options.hotword]
     if options.hotwords_file is not None:
         words = hot.read(options.hotwords_file, options.hotword_boost) + words
-    if options.decoder == "greedy":
-        if words:
-            raise OptionError("--decoder greedy cannot listen for hotwords: take --decoder beam")
-        return Greedy(alphabet)
+    if options.decoder == "greedy" and words:
+        raise OptionError("--decoder greedy cannot listen for hotwords: take --decoder beam")
+    fitted = hot.fit(words, alphabet)
     if language_model is not None:
         language_model.check_fits(alphabet)
-    fitted = hot.fit(words, alphabet)
+    if sounding is None:
+        return _of_letters(alphabet, language_model, options, fitted)
+    by_words = language_model is not None and language_model.unit == "word" and bool(language_model.words)
+    if options.decoder != "beam" or not by_words or sounding.lexicon_path is None:
+        return _OfLetters(_of_letters(alphabet, language_model, options, fitted), alphabet)
+    assert language_model is not None
+    return _of_sounds(alphabet, language_model, options, fitted, sounding)
 
+
+def _of_letters(
+    alphabet: Alphabet, language_model: LanguageModel | None, options: DecodingOptions, fitted: Sequence[hot.Hotword]
+) -> Decoder:
+    if options.decoder == "greedy":
+        return Greedy(alphabet)
     if options.decoder != "python" and not fitted and can(alphabet, language_model):
         if options.decoder == "fast" or installed():
             return FastSearch(alphabet, language_model, options)
@@ -44,3 +69,29 @@ def build(
             "take --decoder beam"
         )
     return BeamSearch(alphabet, language_model, options, hot.HotwordMatcher(fitted) if fitted else None)
+
+
+def _of_sounds(
+    alphabet: Alphabet, language_model: LanguageModel, options: DecodingOptions, fitted: Sequence[hot.Hotword],
+    sounding: Sounding,
+) -> Decoder:  # fmt: skip
+    assert sounding.lexicon_path is not None
+    known = lexicon.load(sounding.lexicon_path).completed(language_model.words, alphabet)
+    matcher = hot.HotwordMatcher(fitted) if fitted else None
+    if matcher is not None:
+        known = known.completed(matcher.words, alphabet)
+    several = replace(options, nbest=max(options.nbest, SEARCHED))
+    # of texts that no model can tell apart any more one is enough: what differs before is weighed at its own spot
+    by_letters = BeamSearch(alphabet, language_model, several, matcher, prune_history=True)
+    by_words = WordSearch(sounding.alphabet, known, language_model, several, matcher, prune_history=True)
+    return BothSearch(alphabet, sounding.alphabet, by_letters, by_words, known, language_model, options, matcher)
+
+
+class _OfLetters:
+    """A decoder of letters for rows that hold sounds behind them."""
+
+    def __init__(self, decoder: Decoder, alphabet: Alphabet) -> None:
+        self._decoder, self._size = decoder, len(alphabet)
+
+    def decode(self, log_probs: NDArray[np.floating], context: str = "") -> list[Hypothesis]:
+        return self._decoder.decode(log_probs[:, : self._size], context)

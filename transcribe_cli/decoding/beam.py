@@ -24,7 +24,7 @@ constants are those of pyctcdecode 0.5, with which texts and scores agree as lon
 
 import gc
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import Any
 
@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..alphabet import Alphabet
+from ..lm.lookahead import LookAhead
 from ..lm.model import LOG_10, LanguageModel
 from .hotwords import DEAD, ROOT, HotwordMatcher
 from .hypothesis import Hypothesis, checked, softened
@@ -43,6 +44,7 @@ _USUAL_LENGTH = 6
 # beginnings of words remembered from one call to the next; some 20 MB
 _MOST_PARTS = 200_000
 _NEVER = -math.inf
+_LEAST = -1000.0  # of a blank that must be a candidate
 
 _by_total = itemgetter(0)
 
@@ -106,6 +108,7 @@ class BeamSearch:
             is asked for, since alternatives may be among them.
         score_empty_word: whether a text that ends on a boundary is taken to have an unknown last word, as pyctcdecode
             has it; for comparison only, since it takes true endings from texts.
+        look_ahead: whether the language model judges words while they are being spelt; pyctcdecode's does not.
     """
 
     def __init__(
@@ -117,6 +120,7 @@ class BeamSearch:
         *,
         prune_history: bool | None = None,
         score_empty_word: bool = False,
+        look_ahead: bool = True,
     ) -> None:
         self._alphabet, self._lm = alphabet, language_model
         self._width, (self._min, self._prune) = options.width, options.limits
@@ -132,10 +136,16 @@ class BeamSearch:
         self._boundary = -1 if alphabet.boundary_id is None else alphabet.boundary_id
         self._whole_words = boundary is None
         self._by_character = language_model is not None and language_model.unit == "char"
+        self._ahead: LookAhead | None = None
+        if look_ahead and language_model is not None and language_model.words and not self._by_character:
+            self._ahead = LookAhead(language_model, tuple(language_model.words), language_model.words.span)
         self._reach = 1 if language_model is None else max(1, language_model.order - 1)
         self._n_tokens = len(alphabet)
+        self._dead_ends = False  # whether a prefix may have no way on but a blank
         self._parts: dict[str, float] = {"": 0.0}  # beginning of a word → its penalty
-        self._nodes: dict[int, _Node] = {}
+        self._nodes: dict[int, _Node] = {}  # by the parent's key + token; those within a word
+        self._closings: dict[int, tuple[_Node, ...]] = {}  # the same for those that begin one
+        self._made = 0
         self._histories: dict[object, int] = {}
 
     def decode(self, log_probs: NDArray[np.floating], context: str = "") -> list[Hypothesis]:
@@ -156,6 +166,8 @@ class BeamSearch:
             if collecting:
                 gc.enable()
             self._nodes.clear()
+            self._closings.clear()
+            self._made = 0
             self._histories.clear()
             if len(self._parts) > _MOST_PARTS:
                 self._parts = {"": 0.0}
@@ -174,7 +186,7 @@ class BeamSearch:
         """All frames → the beams after the last one, best first."""
         width, prune, by_history = self._width, self._prune, self._prune_history
         closes, bare, hotwords = self._closes, [not adds for adds in self._adds], self._hotwords
-        find, spell, close = self._nodes.get, self._spell, self._close
+        find, spell, closed, close = self._nodes.get, self._spell, self._closings.get, self._close
         log1p, exp, never, log_2 = math.log1p, math.exp, _NEVER, math.log(2.0)
 
         beams: list[_Beam] = [(0.0, root, True, 0.0)]
@@ -187,7 +199,7 @@ class BeamSearch:
         settled = False  # whether all beams end on a blank
         passed = 0.0  # sum of the frames that were passed over since then
 
-        for blank_score, tokens, scores in _candidates(log_probs, self._min, self._alphabet.blank):
+        for blank_score, tokens, scores in _candidates(log_probs, self._min, self._alphabet.blank, self._dead_ends):
             if settled and not tokens:
                 passed += blank_score
                 continue
@@ -239,16 +251,18 @@ class BeamSearch:
                         for node in (*alive, *hot) if hot else alive:
                             if node.starts and bare[token]:
                                 continue
-                            child = find(node.key + token)
-                            if child is None:
+                            children = closed(node.key + token)
+                            if children is None:
                                 if node.both + log_p + node.words.base + self._closing_gain(node, token) < limit:
                                     continue
-                                child = close(node, token)
-                            if child.alive != now:
-                                score = (node.blank if node.token == token else node.both) + log_p
-                                total = score + child.lang
-                                if total >= limit:
-                                    beams.append((total, child, False, score))
+                                children = close(node, token)
+                                self._closings[node.key + token] = children
+                            score = (node.blank if node.token == token else node.both) + log_p
+                            for child in children:
+                                if child.alive != now:
+                                    total = score + child.lang
+                                    if total >= limit:
+                                        beams.append((total, child, False, score))
                         continue
                     lowest = limit - log_p - log_2
                     for node, best in zip(alive, totals, strict=True):
@@ -265,11 +279,10 @@ class BeamSearch:
                                 beams.append((total, child, False, score))
                     for node in hot:
                         score = (node.blank if node.token == token else node.both) + log_p
-                        child = find(node.key + token)
-                        if child is None:
-                            if score + node.lang + self._spelling_gain(node, token) < limit:
-                                continue
-                            child = spell(node, token)
+                        known = find(node.key + token)
+                        if known is None and score + node.lang + self._spelling_gain(node, token) < limit:
+                            continue
+                        child = known or spell(node, token)
                         if child.alive != now:
                             total = score + child.lang
                             if total >= limit:
@@ -317,10 +330,12 @@ class BeamSearch:
             for character in adds:
                 hot = hotwords.step(hot, character)
             lang += hotwords.loan[hot]
-        return self._grow(node, token, words, part, lang, hot, node.history * self._n_tokens + token)
+        child = self._grow(node, token, words, part, lang, hot, node.history * self._n_tokens + token)
+        self._nodes[node.key + token] = child
+        return child
 
-    def _close(self, node: _Node, token: int) -> _Node:
-        """Makes the child that begins a new word, or waits for one."""
+    def _close(self, node: _Node, token: int) -> tuple[_Node, ...]:
+        """Makes the children that begin a new word, or wait for one: one for each text that the old word may have."""
         words, part, hot, hotwords = node.words, self._adds[token], node.hot, self._hotwords
         base = 0.0
         if node.part:
@@ -342,17 +357,16 @@ class BeamSearch:
         lang = words.base + self._penalty(part) + (0.0 if hotwords is None else hotwords.loan[hot])
         child = self._grow(node, token, words, part, lang, hot, (words.units, part, hot))
         child.starts = not part and not self._whole_words
-        return child
+        return (child,)
 
     def _grow(self, node: _Node, token: int, words: _Words, part: str, lang: float, hot: int, history: object) -> _Node:
-        """Puts a child into the table of nodes; `history` is what the models know of it."""
+        """A new node; `history` is what the models know of it."""
         number = 0
         if self._prune_history:
             # even, because how the beam ends is the last bit; 0 is the root's
             number = self._histories.setdefault(history, 2 * len(self._histories) + 2)
-        child = _Node((len(self._nodes) + 1) * self._n_tokens, node, token, words, part, lang, hot, number)
-        self._nodes[node.key + token] = child
-        return child
+        self._made += 1
+        return _Node(self._made * self._n_tokens, node, token, words, part, lang, hot, number)
 
     def _closed(self, words: _Words, word: str) -> _Words:
         """The words with one more complete, scored."""
@@ -376,15 +390,22 @@ class BeamSearch:
         return _Words(words.text, units, state, words.base + self._alpha * score * LOG_10)
 
     def _penalty(self, part: str) -> float:
-        """What the beginning of a word costs when no word of the language model begins so."""
+        """What the beginning of a word costs: more the rarer the words are that begin so, and most where none does.
+
+        Never less than a shorter beginning of it, for spelling on must not make a prefix better.
+        """
         penalty = self._parts.get(part)
         if penalty is None:
             lm, hotwords = self._lm, self._hotwords
             known = lm is None or self._by_character or lm.has_prefix(part)
-            if known or (hotwords is not None and part in hotwords.prefixes):
+            if hotwords is not None and part in hotwords.prefixes:
                 penalty = 0.0
-            else:
+            elif not known:
                 penalty = -self._unknown * max(1.0, len(part) / _USUAL_LENGTH)
+                if self._ahead is not None:
+                    penalty = min(penalty, self._penalty(part[:-1]))
+            else:
+                penalty = 0.0 if self._ahead is None else self._alpha * self._ahead(part)
             self._parts[part] = penalty
         return penalty
 
@@ -411,19 +432,22 @@ class BeamSearch:
         """The last frame's beams → hypotheses: words completed, equal texts summed, the sentence's end scored."""
         ends: dict[str, tuple[float, _Node]] = {}
         for _, node, _, acoustic in beams:
-            text = f"{node.words.text} {node.part}".strip()
-            if text in ends:
-                acoustic = float(np.logaddexp(ends[text][0], acoustic))
-            ends[text] = acoustic, node
+            for text in self._texts(node):
+                score = float(np.logaddexp(ends[text][0], acoustic)) if text in ends else acoustic
+                ends[text] = score, node
         found = []
         for text, (acoustic, node) in ends.items():
-            language = self._ending(node)
+            language = self._ending(node, text)
             found.append(Hypothesis(text, acoustic, language, acoustic + language))
         found.sort(key=lambda hypothesis: hypothesis.total, reverse=True)
         limit = found[0].total + self._prune
         return [hypothesis for hypothesis in found[: self._nbest] if hypothesis.total >= limit]
 
-    def _ending(self, node: _Node) -> float:
+    def _texts(self, node: _Node) -> Iterable[str]:
+        """What a node may say where the sentence ends there."""
+        return (f"{node.words.text} {node.part}".strip(),)
+
+    def _ending(self, node: _Node, text: str) -> float:
         """The language score of a node's text as a whole sentence."""
         lm, words, language = self._lm, node.words, 0.0
         if self._hotwords is not None and node.part:
@@ -438,8 +462,12 @@ class BeamSearch:
                 words, language = node.parent.words, language + self._beta
         elif node.part or self._score_empty_word:
             words = self._closed(words, node.part)
-        end = lm.kenlm.BaseScore(words.state, "</s>", kenlm.State())
-        return language + words.base + self._alpha * float(end) * LOG_10
+        return language + words.base + self._end(words)
+
+    def _end(self, words: _Words) -> float:
+        """What the language model says to a sentence that ends here."""
+        assert self._lm is not None
+        return self._alpha * float(self._lm.kenlm.BaseScore(words.state, "</s>", kenlm.State())) * LOG_10
 
 
 def _told_apart(beams: list[_Beam]) -> list[_Beam]:
@@ -455,7 +483,7 @@ def _told_apart(beams: list[_Beam]) -> list[_Beam]:
 
 
 def _candidates(
-    log_probs: NDArray[np.floating], minimum: float, blank: int
+    log_probs: NDArray[np.floating], minimum: float, blank: int, always_blank: bool
 ) -> Iterator[tuple[float, list[int], list[float]]]:
     """A frame at a time: the blank's score (−inf where it is no candidate), the other candidates and their scores."""
     n_frames = len(log_probs)
@@ -464,7 +492,10 @@ def _candidates(
     taken = log_probs >= minimum
     taken[np.arange(n_frames), log_probs.argmax(axis=1)] = True
     taken &= log_probs > -np.inf
-    blanks = np.where(taken[:, blank], log_probs[:, blank], -np.inf).tolist()
+    blanks = np.where(taken[:, blank], log_probs[:, blank], -np.inf)
+    if always_blank:
+        blanks = np.maximum(log_probs[:, blank], _LEAST)
+    blanks = blanks.tolist()
     taken[:, blank] = False
     tokens = np.nonzero(taken)[1].tolist()
     scores = log_probs[taken].tolist()

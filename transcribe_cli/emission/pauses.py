@@ -18,7 +18,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Emissions:
-    """A stretch of speech: (rows, tokens) natural log-probabilities and the time of its first row."""
+    """A stretch of speech: (rows, columns) natural log-probabilities and the time of its first row."""
 
     log_probs: Array
     start_seconds: float
@@ -47,9 +47,9 @@ class Splitter:
         self._looked = 0  # rows of _quiet that were looked at
 
     def push(self, rows: Array) -> Iterator[Emissions]:
-        """(t, tokens) rows → the stretches that are now complete."""
+        """(t, columns) rows → the stretches that are now complete."""
         if len(rows):
-            best = rows.argmax(axis=1)
+            best = rows[:, : len(self._alphabet)].argmax(axis=1)  # sounds may stand behind the letters
             quiet = best == self._alphabet.blank
             if self._alphabet.boundary_id is not None:
                 quiet |= best == self._alphabet.boundary_id

@@ -21,7 +21,7 @@ GRID_ROWS = (
 
 
 def rows(samples: Iterable[Array], network: Network, options: WindowOptions) -> Iterator[Array]:
-    """Blocks of (n,) float32 samples → blocks of (rows, tokens) float32 log-probabilities, in order, gapless.
+    """Blocks of (n,) float32 samples → blocks of (rows, columns) float32 log-probabilities, in order, gapless.
 
     The first row belongs to the start of the samples; rows are `card.output.frame_seconds` apart.
     """

@@ -45,6 +45,10 @@ MOST_LATTICE = 5_000_000  # rows × characters that a loss is computed for: 80 M
 ROW_TOLERANCE = 0.01  # rows of a quantised network sum to one this closely
 
 
+# (rows, text, loss of the letters in nats) → what a system ranks the text by, where that can be told
+Worth = Callable[[Array, str, float], float | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """The systems, the first being what was asked for; speed as the report shows it; lines that could not be read."""
@@ -60,8 +64,7 @@ class _Gathered:
 
     name: str
     reader: Reader
-    language_score: Callable[[str], float]
-    temperature: float = 1.0  # that its search takes the rows at
+    worth: Worth
     pairs: list[Pair] = field(default_factory=list)
     facts: dict[str, Facts] = field(default_factory=dict)
 
@@ -165,10 +168,9 @@ def sounds(
 
 
 def rows(sound: Array, recogniser: Recogniser) -> Array:
-    """(rows, tokens) natural log-probabilities of one utterance."""
-    n_tokens = len(recogniser.bundle.card.alphabet)
+    """(rows, columns) natural log-probabilities of one utterance."""
     found = emission.rows(iter([sound]), recogniser.network, recogniser.options.windows)
-    return np.concatenate([np.zeros((0, n_tokens), np.float32), *found])
+    return np.concatenate([np.zeros((0, recogniser.bundle.card.columns), np.float32), *found])
 
 
 def listenable(lines: Sequence[ManifestLine], ids: Collection[str], recogniser: Recogniser) -> dict[str, str]:
@@ -203,31 +205,44 @@ def _systems(recogniser: Recogniser) -> list[_Gathered]:
     settings, model = recogniser.settings, recogniser.bundle.card.id
     assert isinstance(recogniser.reader, Reader)
     if settings.decoding.decoder == "greedy":
-        return [_Gathered(f"{model}, greedy", recogniser.reader, lambda text: 0.0)]
+        return [_Gathered(f"{model}, greedy", recogniser.reader, _by_loss)]
     language = recogniser.language_model_id
     own = f"{model} + {language}" if language else f"{model}, beam, no language model"
     greedy = replace(settings.decoding, decoder="greedy", hotword=(), hotwords_file=None, nbest=1)
     return [
-        _Gathered(own, recogniser.reader, _language_score(recogniser), settings.decoding.softening),
-        _Gathered(f"{model}, greedy", Reader(replace(settings, decoding=greedy)), lambda text: 0.0),
+        _Gathered(own, recogniser.reader, _in_search(recogniser)),
+        _Gathered(f"{model}, greedy", Reader(replace(settings, decoding=greedy)), _by_loss),
     ]
 
 
-def _language_score(recogniser: Recogniser) -> Callable[[str], float]:
-    """Text → what language model, word bonus and hotwords add to it in the search.
+def _by_loss(found: Array, text: str, lost: float) -> float | None:
+    return -lost
 
-    The search itself is asked: frames that leave it no choice but the text are decoded, so there is no second reckoning
-    that could differ.
+
+def _in_search(recogniser: Recogniser) -> Worth:
+    """What the search ranks texts by.
+
+    The search itself is asked what language model, word bonus and hotwords add: frames that leave it no choice but the
+    text are decoded, so there is no second reckoning that could differ.
     """
     settings = recogniser.settings
-    alphabet = settings.card.alphabet
+    alphabet, temperature = settings.card.alphabet, settings.decoding.softening
     language_model = None if settings.lm_path is None else LanguageModel.load(settings.lm_path)
-    decoder = decoding.build(alphabet, language_model, replace(settings.decoding, decoder="python", nbest=1))
+    sounding = decoding.Sounding.of(settings.card.sounds, settings.lexicon_path)
+    asked = decoding.build(alphabet, language_model, settings.decoding, sounding)
+    if isinstance(asked, decoding.BothSearch):
+        both = asked
+        return lambda found, text, lost: both.total(found, text)
+    alone = decoding.build(alphabet, language_model, replace(settings.decoding, decoder="python", nbest=1))
 
-    def language(text: str) -> float:
-        return decoder.decode(spelled(text, alphabet))[0].language if text else 0.0
+    def worth(found: Array, text: str, lost: float) -> float | None:
+        letters = settings.card.letters(found)
+        searched = softened(letters, temperature)
+        again = lost if searched is letters else _loss(searched, text, alphabet)
+        language = alone.decode(spelled(text, alphabet))[0].language if text else 0.0
+        return None if again is None else language - again
 
-    return language
+    return worth
 
 
 def spelled(text: str, alphabet: Alphabet) -> Array:
@@ -251,17 +266,12 @@ def _gather(system: _Gathered, line: ManifestLine, sound: Array, found: Array, r
     id = line_id(line)
     system.pairs.append(Pair(id, line.text or "", hypothesis, seconds, keys))
     reference = basic(line.text or "")  # case and punctuation are nothing a network could be asked for
-    spoken = _loss(found, reference, card.alphabet)
-    heard = _loss(found, hypothesis, card.alphabet)
+    letters = card.letters(found)
+    spoken = _loss(letters, reference, card.alphabet)
+    heard = _loss(letters, hypothesis, card.alphabet)
     totals: list[float | None] = [None, None]
     if spoken is not None and heard is not None and reference != hypothesis:
-        searched = softened(found, system.temperature)
-        texts = reference, hypothesis
-        losses: tuple[float | None, ...] = spoken, heard
-        if searched is not found:
-            losses = tuple(_loss(searched, text, card.alphabet) for text in texts)
-        scored = zip(texts, losses, strict=True)
-        totals = [None if lost is None else system.language_score(text) - lost for text, lost in scored]
+        totals = [system.worth(found, reference, spoken), system.worth(found, hypothesis, heard)]
     system.facts[id] = Facts(
         tuple(word.confidence for word in words),
         signal_to_noise(sound, card.sample_rate),
@@ -340,7 +350,7 @@ def _speed(lines: Sequence[ManifestLine], recogniser: Recogniser, reader: Reader
 def _times(stretch: Emissions, text: str, recogniser: Recogniser) -> None:
     card = recogniser.bundle.card
     frame = card.output.frame_seconds
-    align_words(stretch.log_probs, text, card.alphabet, frame, temperature=card.confidence_temperature)
+    align_words(card.letters(stretch.log_probs), text, card.alphabet, frame, temperature=card.confidence_temperature)
 
 
 def _vocabulary(recogniser: Recogniser) -> Set[str] | None:

@@ -172,15 +172,18 @@ class _Work:
     alphabet: Alphabet
     language_model: LanguageModel | None
     normaliser_name: str
+    sounding: decoding.Sounding | None
 
 
 _work: _Work | None = None  # one a worker process, set by its initialiser
 
 
-def _start(rows_path: Path, alphabet: Alphabet, lm_path: Path | None, normaliser_name: str) -> None:
+def _start(
+    rows_path: Path, alphabet: Alphabet, lm_path: Path | None, normaliser_name: str, sounding: decoding.Sounding | None
+) -> None:
     global _work
     language_model = None if lm_path is None else LanguageModel.load(lm_path)
-    _work = _Work(load(rows_path), alphabet, language_model, normaliser_name)
+    _work = _Work(load(rows_path), alphabet, language_model, normaliser_name, sounding)
 
 
 def _try(weights: Weights) -> Point:
@@ -189,7 +192,7 @@ def _try(weights: Weights) -> Point:
 
 
 def _measure(work: _Work, weights: Weights) -> Point:
-    decoder = decoding.build(work.alphabet, work.language_model, _decoding(weights))
+    decoder = decoding.build(work.alphabet, work.language_model, _decoding(weights), work.sounding)
     same = normaliser(work.normaliser_name)
     counts: dict[str, list[Counts]] = {}
     started = time.process_time()
@@ -209,10 +212,12 @@ def sweep(
     jobs: int = 1,
     normaliser_name: str = "basic",
     done: Callable[[Point], None] = lambda point: None,
+    sounding: decoding.Sounding | None = None,
 ) -> list[Point]:
     """Word errors at every point of the grid, in the grid's order; done is told of each as it is ready.
 
     lm_path: None to search without a language model.
+    sounding: the sounds behind the letters in the rows, where the network hears them.
 
     Raises InputError for saved rows that cannot be read, LanguageModelError for a model that cannot be used.
     """
@@ -220,18 +225,19 @@ def sweep(
     language_model = None if lm_path is None else LanguageModel.load(lm_path)
     if language_model is not None:
         language_model.check_fits(alphabet)
-    if any(one.ndim != 2 or one.shape[1] != len(alphabet) for one in rows.log_probs):
+    columns = len(alphabet) + (0 if sounding is None else len(sounding.alphabet))
+    if any(one.ndim != 2 or one.shape[1] != columns for one in rows.log_probs):
         raise InputError(f"{rows_path}: saved by a model with another alphabet; delete it to compute them anew")
     found = []
     if jobs <= 1:
-        work = _Work(rows, alphabet, language_model, normaliser_name)
+        work = _Work(rows, alphabet, language_model, normaliser_name, sounding)
         for weights in points:
             found.append(_measure(work, weights))
             done(found[-1])
         return found
     # spawn: a forked child would inherit the network's threads in an unknown state
     spawn = multiprocessing.get_context("spawn")
-    settings = (rows_path, alphabet, lm_path, normaliser_name)
+    settings = (rows_path, alphabet, lm_path, normaliser_name, sounding)
     with ProcessPoolExecutor(jobs, spawn, initializer=_start, initargs=settings) as pool:
         for point in pool.map(_try, points):
             found.append(point)

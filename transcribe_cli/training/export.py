@@ -23,18 +23,22 @@ from torch import Tensor
 
 from ..alphabet import Alphabet
 from ..bundle.card import FORMAT, Card, parse
+from ..bundle.store import sha256
 from ..ctc.collapse import greedy
 from ..errors import ModelError, TrainingError
 from ..features import FeatureRecipe, finish, frames
+from ..lm.model import LanguageModel
 from ..outputs import write_atomically
 from . import cache, checkpoint, manifest, measure
 from .graph import Alone, Masked
 from .network import Recogniser, facts, frame_seconds, pretrained, untrained
 from .options import RunOptions, from_dict
-from .units import CHARACTERS
+from .pronounce import lexicon_of
+from .units import CHARACTERS, WORD_END, build
 
 TOLERANCE = 1e-4  # between PyTorch and ONNX Runtime, in log-probability
 OPSET = 17
+LEXICON = "lexicon.gz"
 # what follows attention does a quarter of all that int8 does to the log-probabilities, for a fortieth of the operations
 KEPT_FLOAT = ("attention/out",)
 
@@ -48,8 +52,10 @@ class Difference:
     rows: int
 
 
-def restore(paths: Sequence[Path]) -> tuple[Recogniser, RunOptions, Alphabet]:
-    """The recogniser of one checkpoint, or of the mean of several, with its options and alphabet.
+def restore(paths: Sequence[Path]) -> tuple[Recogniser, RunOptions, Alphabet, Alphabet | None]:
+    """The recogniser of one checkpoint, or of the mean of several, with its options, alphabet and sounds.
+
+    An auxiliary head stays where it writes sounds beside letters; any other has done its work in training.
 
     Raises TrainingError when they do not fit together.
     """
@@ -61,14 +67,19 @@ def restore(paths: Sequence[Path]) -> tuple[Recogniser, RunOptions, Alphabet]:
     weights = {key: torch.stack([s["model"][key].float() for s in states]).mean(0) for key in states[0]["model"]}
     tokens = states[0].get("tokens", list(CHARACTERS.tokens))
     alphabet = Alphabet(tuple(tokens), boundary=states[0].get("boundary", " "))
-    network = untrained(options.network, len(alphabet))
-    weights = {key: value for key, value in weights.items() if "auxiliary" not in key}
+    sounds = None
+    if options.network.auxiliary_layer and (options.data.units, options.data.auxiliary_units) == ("char", "phoneme"):
+        sounds = build("phoneme", []).alphabet
+        sounds = Alphabet(sounds.tokens, sounds.blank, boundary=WORD_END)
+    network = untrained(options.network, len(alphabet), len(sounds) if sounds else 0)
+    if sounds is None:
+        weights = {key: value for key, value in weights.items() if "auxiliary" not in key}
     if not any(key.startswith("head.") for key in weights):  # trained over a cache: the encoder is as it was
         network.encoder.load_state_dict(pretrained(options.network).state_dict())
         network.head.load_state_dict(weights)
     else:
         network.load_state_dict(weights)
-    return network.eval(), options, alphabet
+    return network.eval(), options, alphabet, sounds
 
 
 def load_bundle(folder: Path) -> Card:
@@ -182,9 +193,11 @@ def quantise(model: Path, out: Path, keep_float: Sequence[str] = KEPT_FLOAT) -> 
 
 
 def card(
-    options: RunOptions, alphabet: Alphabet, version: str, extra: dict[str, Any], ragged: bool = False
-) -> dict[str, Any]:
+    options: RunOptions, alphabet: Alphabet, version: str, extra: dict[str, Any], ragged: bool = False,
+    sounds: Alphabet | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """The card of a model trained with these options, without checksums."""
+    second = {} if sounds is None else {"sounds": _units(sounds)}
     longest = facts(options.network).max_seconds
     limit = None if longest is None else round(longest * 100)
     return {
@@ -196,7 +209,8 @@ def card(
         "features": FeatureRecipe().to_dict(),
         "input": {"name": "mel", "layout": "bft", "lengths": "lengths" if ragged else None, "max_frames": limit},
         "output": {"name": "log_probs", "frame_seconds": frame_seconds(options.network), "scores": "log_probs"},
-        "alphabet": {"tokens": list(alphabet.tokens), "blank": alphabet.blank, "boundary": alphabet.boundary},
+        "alphabet": _units(alphabet),
+        **second,
         "graph": "model.onnx",
         # 10 s with half a second of context are a tenth faster and cost half a point of word errors
         "windows": {"seconds": 15.0, "context_seconds": 1.0},
@@ -205,15 +219,19 @@ def card(
     }
 
 
+def _units(alphabet: Alphabet) -> dict[str, Any]:
+    return {"tokens": list(alphabet.tokens), "blank": alphabet.blank, "boundary": alphabet.boundary}
+
+
 def write(model: onnx.ModelProto, data: dict[str, Any], folder: Path) -> None:
     """Writes model.onnx, which carries the card, and card.json with its checksum; each appears whole or not at all.
 
-    A language model that a card in the folder names stays with its weights and checksum.
+    A language model that a card in the folder names stays with its weights and checksum, and so does a lexicon for it.
     """
     if (folder / "card.json").exists():
         before = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        if "language_model" in before:
-            data = {"language_model": before["language_model"], **data}
+        stays = ("language_model", "lexicon") if "sounds" in data else ("language_model",)
+        data = {**{key: before[key] for key in stays if key in before}, **data}
         kept = {name: value for name, value in before.get("checksums", {}).items() if name != data["graph"]}
         data = {**data, "checksums": {**kept, **data.get("checksums", {})}}
     for old in [entry for entry in model.metadata_props if entry.key == "card"]:
@@ -227,17 +245,40 @@ def write(model: onnx.ModelProto, data: dict[str, Any], folder: Path) -> None:
         write_atomically(folder / name, value)
 
 
+def attach(folder: Path, path: Path | None = None) -> None:
+    """Puts a language model into a bundle's folder and card, or looks after the one that is there.
+
+    A network that also hears sounds gets a lexicon for its words. Raises LanguageModelError, OutputError, MissingExtra.
+    """
+    data = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    checksums = data.setdefault("checksums", {})
+    if path is not None:
+        LanguageModel.load(path)
+        write_atomically(folder / "lm.bin", path.read_bytes())
+        data = {"language_model": {"file": "lm.bin", "id": path.stem}, **data}
+        data["language_model"] = {"file": "lm.bin", "id": path.stem}
+        data.pop("lexicon", None)
+        checksums["lm.bin"] = sha256(folder / "lm.bin")
+    if data.get("sounds") and data.get("language_model") and not data.get("lexicon"):
+        words = LanguageModel.load(folder / data["language_model"]["file"]).words
+        lexicon_of(words, load_bundle(folder).alphabet).save(folder / LEXICON)
+        data["lexicon"] = LEXICON
+        checksums[LEXICON] = sha256(folder / LEXICON)
+    write_atomically(folder / "card.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+
+
 def export(
     paths: Sequence[Path], folder: Path, version: str, weights: str = "float16", extra: dict[str, Any] | None = None,
-    keep_float: Sequence[str] = KEPT_FLOAT, ragged: bool = False,
+    keep_float: Sequence[str] = KEPT_FLOAT, ragged: bool = False, language_model: Path | None = None,
 ) -> Difference:  # fmt: skip
     """Checkpoints → a bundle in `folder`; weights: float32, float16 (stored so, computed in float32) or int8.
 
     ragged: a graph that takes lengths, so that unequal windows can share a batch on a GPU.
+    language_model: a file to go into the bundle; see `attach`.
 
     Raises TrainingError when the float32 graph differs from PyTorch by more than the tolerance.
     """
-    network, options, alphabet = restore(paths)
+    network, options, alphabet, sounds = restore(paths)
     folder.mkdir(parents=True, exist_ok=True)
     plain = folder / "float32.onnx.part"
     try:
@@ -255,8 +296,9 @@ def export(
         if weights != "float32":
             model = halve(model)
         difference = compare(network, model.SerializeToString())
-        data = card(options, alphabet, version, {"weights": weights, **(extra or {})}, ragged)
+        data = card(options, alphabet, version, {"weights": weights, **(extra or {})}, ragged, sounds)
         write(model, data, folder)
+        attach(folder, language_model)
     finally:
         plain.unlink(missing_ok=True)
     return difference
@@ -301,7 +343,7 @@ def measure_bundle(folder: Path, path: Path, limit: int = 0) -> list[str]:
         samples = reader(utterance)
         mel = finish(frames(samples, recipe), recipe)
         began = time.process_time()  # of one thread: what else runs on the machine does not count
-        log_probs = run(model, mel)
+        log_probs = run(model, mel)[:, : len(alphabet)]
         spent += time.process_time() - began
         seconds += len(samples) / recipe.sample_rate
         text = alphabet.decode(greedy(log_probs, alphabet.blank))

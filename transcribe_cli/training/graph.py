@@ -21,7 +21,7 @@ from .whisper import WhisperEncoder
 
 
 class Masked(nn.Module):
-    """(input, lengths) → log_probs, as the network itself computes them."""
+    """(input, lengths) → log_probs, as the network itself computes them, a second head's beside the first one's."""
 
     def __init__(self, network: Recogniser) -> None:
         super().__init__()
@@ -223,6 +223,7 @@ class HeadAlone(nn.Module):
         super().__init__()
         self.stack, self.rows, self.tokens, self.plain = head.stack, head.rows, head.tokens, head.plain
         self.norm, self.dense = head.norm, head.dense
+        self.auxiliary, self.auxiliary_layer = head.auxiliary, head.auxiliary_layer
         self.layers = nn.ModuleList(RecurrentAlone(cast(Recurrent, layer)) for layer in head.layers)
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -233,8 +234,14 @@ class HeadAlone(nn.Module):
         hidden = F.pad(hidden, (0, 0, 0, short))
         steps = (frames + short) // self.stack
         x = hidden.reshape(batch, steps, self.stack * dimension).transpose(0, 1)  # recurrent operators want steps first
+        second = None
         for i, layer in enumerate(self.layers):
             y = layer(x)
             x = y if i < self.plain else x + y
+            if self.auxiliary is not None and i + 1 == self.auxiliary_layer:
+                second = self.auxiliary(x.transpose(0, 1))
         scores = self.dense(x.transpose(0, 1))
-        return torch.log_softmax(scores.reshape(batch, steps * self.rows, self.tokens), 2)
+        log_probs = torch.log_softmax(scores.reshape(batch, steps * self.rows, self.tokens), 2)
+        if second is None:
+            return log_probs
+        return torch.cat([log_probs, torch.log_softmax(second.reshape(batch, steps * self.rows, -1), 2)], 2)

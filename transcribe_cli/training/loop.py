@@ -310,7 +310,8 @@ class Teacher:
         told = torch.from_numpy(heard).to(log_probs.device)
         n = min(told.shape[1], log_probs.shape[1])
         inside = valid(rows.clamp(max=n), n)
-        each = (told[:, :n].exp() * (told[:, :n] - log_probs[:, :n])).sum(2)
+        told = told[:, :n, : log_probs.shape[2]]
+        each = (told.exp() * (told - log_probs[:, :n])).sum(2)
         return (each * inside).sum()
 
 

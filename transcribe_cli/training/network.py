@@ -83,7 +83,7 @@ class ConvEncoder(nn.Module):
 class Head(nn.Module):
     """Frames of an encoder → log-probabilities; see the module's docstring.
 
-    auxiliary_tokens: size of an auxiliary alphabet, read from a middle layer in training; 0 for none.
+    auxiliary_tokens: size of an auxiliary alphabet, read from one of the layers; 0 for none.
     """
 
     def __init__(self, dimension: int, tokens: int, options: NetworkOptions, auxiliary_tokens: int = 0) -> None:
@@ -131,8 +131,9 @@ class Head(nn.Module):
         return torch.log_softmax(scores.reshape(batch, steps * self.rows, width // self.rows).float(), 2)
 
     def forward(self, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        log_probs, _, rows = self.both(hidden, lengths)
-        return log_probs, rows
+        """Log-probabilities, those of an auxiliary head beside them in the same rows, and their lengths."""
+        log_probs, middle, rows = self.both(hidden, lengths)
+        return log_probs if middle is None else torch.cat([log_probs, middle], 2), rows
 
 
 class Recogniser(nn.Module):
@@ -183,8 +184,9 @@ class Recogniser(nn.Module):
         return self.head.both(hidden, frames)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        log_probs, _, rows = self.both(inputs, lengths)
-        return log_probs, rows
+        """As `Head`."""
+        log_probs, middle, rows = self.both(inputs, lengths)
+        return log_probs if middle is None else torch.cat([log_probs, middle], 2), rows
 
 
 def facts(options: NetworkOptions) -> EncoderFacts:

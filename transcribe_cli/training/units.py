@@ -15,30 +15,15 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..alphabet import Alphabet
+from ..decoding import letters
+from ..decoding.letters import PHONEMES
 from ..errors import MissingExtra, TrainingError
 
 CHARACTERS = Alphabet(("<blank>", " ", "'", *"abcdefghijklmnopqrstuvwxyz"))
 KINDS = ("char", "phoneme", "syllable", "word", "bpe")
 LETTERS = "'abcdefghijklmnopqrstuvwxyz"
 START = "▁"  # marks a unit that begins a word
-PHONEMES = (  # ARPAbet, without stress
-    "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY",
-    "F", "G", "HH", "IH", "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY",
-    "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH",
-)  # fmt: skip
-# letters → sounds for words that no dictionary has, longest first; roughly English, good enough for a rare word
-_RULES = {
-    "tch": "CH", "igh": "AY", "sch": "SH", "ough": "AO", "tion": "SH AH N", "sion": "ZH AH N", "ch": "CH",
-    "sh": "SH",
-    "th": "TH", "ph": "F", "wh": "W", "ng": "NG", "ck": "K", "qu": "K W", "ee": "IY", "ea": "IY", "oo": "UW",
-    "ou": "AW",
-    "ow": "OW", "ai": "EY", "ay": "EY", "oa": "OW", "oi": "OY", "oy": "OY", "au": "AO", "aw": "AO", "er": "ER",
-    "ir": "ER", "ur": "ER", "ar": "AA R", "or": "AO R", "a": "AE", "b": "B", "c": "K", "d": "D", "e": "EH", "f": "F",
-    "g": "G",
-    "h": "HH", "i": "IH", "j": "JH", "k": "K", "l": "L", "m": "M", "n": "N", "o": "AA", "p": "P", "q": "K", "r": "R",
-    "s": "S", "t": "T", "u": "AH", "v": "V", "w": "W", "x": "K S", "y": "IY", "z": "Z", "'": "",
-}  # fmt: skip
-_RULE = re.compile("|".join(sorted(_RULES, key=len, reverse=True)))
+WORD_END = "|"  # between the sounds of two words
 # consonants that may begin an English syllable, by letters
 _ONSET = re.compile(r"(?:[bcdfgpt]h?[lr]|s[ckmnpqtw]?[lr]?h?|[cgpstw]h|[dst]w|qu|thr|shr|[bcdfghjklmnprstvwxyz])?$")
 _NUCLEUS = re.compile(r"[aeiouy]+")
@@ -59,7 +44,7 @@ class Speller:
         if self.kind == "word":
             return words
         if self.kind == "phoneme":
-            return [sound for i, word in enumerate(words) for sound in (["|"] if i else []) + phonemes(word)]
+            return [sound for i, word in enumerate(words) for sound in ([WORD_END] if i else []) + phonemes(word)]
         known = set(self.alphabet.tokens)
         pieces = syllables if self.kind == "syllable" else lambda word: longest(START + word, known)
         units: list[str] = []
@@ -139,12 +124,15 @@ def _dictionary() -> dict[str, list[list[str]]]:
     return found
 
 
+def pronunciations(word: str) -> list[tuple[str, ...]]:
+    """Every way that the CMU dictionary tells a word is spoken, ARPAbet without stress, the usual one first."""
+    every = _dictionary().get(word, [])
+    return list(dict.fromkeys(tuple(sound.rstrip("012") for sound in one) for one in every))
+
+
 @lru_cache(100_000)
 def _sounds(word: str) -> tuple[str, ...]:
-    found = _dictionary().get(word)
-    if found:
-        return tuple(sound.rstrip("012") for sound in found[0])
-    return tuple(" ".join(_RULES[match] for match in _RULE.findall(word)).split())
+    return next(iter(pronunciations(word)), None) or letters.sounds(word)
 
 
 def phonemes(word: str) -> list[str]:
@@ -157,7 +145,7 @@ def build(kind: str, texts: Sequence[str], size: int = 500) -> Speller:
     if kind == "char":
         return Speller(kind, CHARACTERS)
     if kind == "phoneme":
-        return Speller(kind, Alphabet(("<blank>", "|", *PHONEMES), boundary=None))
+        return Speller(kind, Alphabet(("<blank>", WORD_END, *PHONEMES), boundary=None))
     words = Counter(word for text in texts for word in text.split())
     if not words:
         raise TrainingError("there is no text to make units of")

@@ -1,0 +1,120 @@
+"""How words sound: a pronunciation lexicon in the compact form that the search asks again and again.
+
+In go words and their sounds, out come answers to two questions: which words sound just so, and which begin so. Every
+sound is one character (`code`), so a word being heard is a string, and an entry a line: its sounds, a tab, the word.
+
+The file (`Lexicon.save`, `load`): gzip; a first line with the names of the sounds in the order of their codes and a
+checksum of the vocabulary that it is complete for; then the entries, sorted.
+"""
+
+import gzip
+import zlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..alphabet import Alphabet
+from ..errors import ModelError
+from ..lines import SortedLines
+from ..outputs import write_atomically
+from . import letters
+
+_FIRST = 0x30  # code of the first sound, "0"; all of a file is printable
+
+
+@dataclass(frozen=True, slots=True)
+class Sounding:
+    """What a search over sounds needs beside letters: their alphabet and the lexicon's file. Small and picklable."""
+
+    alphabet: Alphabet
+    lexicon_path: str | None
+
+    @classmethod
+    def of(cls, alphabet: Alphabet | None, path: str | Path | None) -> "Sounding | None":
+        """None for a network that hears letters alone."""
+        return None if alphabet is None else cls(alphabet, None if path is None else str(path))
+
+
+def code(index: int) -> str:
+    """The character that stands for the index-th sound."""
+    return chr(_FIRST + index)
+
+
+class Lexicon:
+    """Words by their sounds. Made by `Lexicon.of` or `load`.
+
+    sounds: names of the sounds, in the order of their codes.
+    checksum: of the vocabulary that it lacks no word of; 0 where that is not known.
+    """
+
+    __slots__ = ("_lines", "checksum", "sounds")
+
+    def __init__(self, sounds: tuple[str, ...], lines: SortedLines, checksum: int = 0) -> None:
+        self.sounds, self.checksum, self._lines = sounds, checksum, lines
+
+    @classmethod
+    def of(cls, entries: Iterable[tuple[str, str]], sounds: tuple[str, ...], checksum: int = 0) -> "Lexicon":
+        """(word, its sounds as codes) pairs → a lexicon; what has no sounds is left out."""
+        return cls(sounds, SortedLines(f"{heard}\t{word}" for word, heard in entries if heard), checksum)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def entries(self) -> list[tuple[str, str]]:
+        """(word, sounds as codes), sorted by the sounds."""
+        pairs = (line.split("\t") for line in self._lines)
+        return [(word, heard) for heard, word in pairs]
+
+    def span(self, heard: str) -> tuple[int, int]:
+        """The entries that begin with these sounds, as [first, end) of their order."""
+        return self._lines.span(heard)
+
+    def words(self, heard: str) -> tuple[str, ...]:
+        """The words that sound just so, in the order of their letters."""
+        first, end = self._lines.span(f"{heard}\t")
+        return tuple(self._lines[i][len(heard) + 1 :] for i in range(first, end))
+
+    def sounding(self, word: str) -> tuple[str, ...]:
+        """How a word may sound; () where the lexicon lacks it."""
+        return tuple(line.partition("\t")[0] for line in self._lines.ending(f"\t{word}"))
+
+    def completed(self, vocabulary: Collection[str], alphabet: Alphabet) -> "Lexicon":
+        """The lexicon with every word of a vocabulary in it that the alphabet can write.
+
+        What it lacked sounds as its letters do by rule.
+        """
+        return self if checksum_of(vocabulary) == self.checksum else self.completed_by_rule(vocabulary, alphabet)
+
+    def completed_by_rule(self, vocabulary: Collection[str], alphabet: Alphabet) -> "Lexicon":
+        """As `completed`, whatever the checksum says."""
+        known = {line.partition("\t")[2] for line in self._lines}
+        missing = [word for word in vocabulary if word not in known and alphabet.spells(word)]
+        if not missing:
+            return self
+        codes = {sound: code(i) for i, sound in enumerate(self.sounds)}
+        more = [(word, "".join(codes.get(sound, "") for sound in letters.sounds(word))) for word in missing]
+        return Lexicon.of([*self.entries(), *more], self.sounds, self.checksum)
+
+    def save(self, path: Path) -> None:
+        """Writes the file that `load` reads. Raises OutputError."""
+        lines = "".join(f"{line}\n" for line in self._lines)
+        text = f"{' '.join(self.sounds)} {self.checksum}\n{lines}"
+        write_atomically(path, gzip.compress(text.encode("utf-8"), 9, mtime=0))
+
+
+def checksum_of(vocabulary: Iterable[str]) -> int:
+    """A number that tells one sorted vocabulary from another."""
+    return zlib.crc32("\n".join(vocabulary).encode("utf-8"))
+
+
+def load(path: str | Path) -> Lexicon:
+    """Reads what `Lexicon.save` wrote. Raises ModelError where it is missing, damaged or something else."""
+    try:
+        head, _, lines = gzip.decompress(Path(path).read_bytes()).decode("utf-8").partition("\n")
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise ModelError(f"{path}: the pronunciation lexicon cannot be read ({error})") from error
+    *sounds, checksum = head.split(" ")
+    entries = lines.splitlines()
+    if not sounds or not checksum.isdecimal() or not entries or not all(line.count("\t") == 1 for line in entries):
+        raise ModelError(f"{path}: no pronunciation lexicon, or a damaged one")
+    return Lexicon(tuple(sounds), SortedLines(entries), int(checksum))
