@@ -27,7 +27,7 @@ class SortedLines:
         return isinstance(line, str) and self._text.startswith(f"{line}{_END}", self._starts[self._place(line)])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._text.split(_END)[:-1])
+        return map(self.__getitem__, range(len(self)))  # one after the other: all at once would be what this is to save
 
     def __len__(self) -> int:
         return len(self._starts) - 1

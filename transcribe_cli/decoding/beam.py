@@ -138,7 +138,8 @@ class BeamSearch:
         self._by_character = language_model is not None and language_model.unit == "char"
         self._ahead: LookAhead | None = None
         if look_ahead and language_model is not None and language_model.words and not self._by_character:
-            self._ahead = LookAhead(language_model, tuple(language_model.words), language_model.words.span)
+            words = language_model.words
+            self._ahead = LookAhead(language_model, words, len(words), words.span)
         self._reach = 1 if language_model is None else max(1, language_model.order - 1)
         self._n_tokens = len(alphabet)
         self._dead_ends = False  # whether a prefix may have no way on but a blank

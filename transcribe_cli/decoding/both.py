@@ -9,9 +9,11 @@ either side:
     half of ln P(letters | rows) + half of ln P(sounds | rows) + what the language model and the hotwords say
 
 with the rows at the search's temperature, over the rows of just these words. Spots lie apart, so that each is decided
-by itself; a long stretch costs no more than its spots do.
+by itself; a long stretch costs no more than its spots do. A word that the lexicon lacks sounds as it was heard where
+the letters read it: a name pays for being unknown, not for a pronunciation that nobody told.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import islice, product
@@ -39,6 +41,8 @@ SEARCHED = 10  # texts asked of each search; with 20 nothing changes any more
 _READINGS = 4  # most ways of pronouncing a few words that are looked at
 _EDGE = 2  # rows before and after a few words that may belong to them
 _HALF = 0.5
+# rows by which the middles of a word's letters and of its sounds may lie apart; both come from the same layer
+_APART = 3
 
 
 class BothSearch:
@@ -62,7 +66,9 @@ class BothSearch:
         places = {token: i for i, token in enumerate(sounds.tokens)}
         self._columns = {code(i): places[sound] for i, sound in enumerate(lexicon.sounds) if sound in places}
         self._codes = {sound: code(i) for i, sound in enumerate(lexicon.sounds)}
+        self._of_columns = tuple(self._codes.get(token, "") for token in sounds.tokens)
         self._pronounced: dict[str, tuple[str, ...]] = {}
+        self._strangers: dict[str, str] = {}  # unknown words of this stretch → their sounds as heard
 
     def decode(self, log_probs: Rows, context: str = "") -> list[Hypothesis]:
         """(T, letters and sounds) natural log-probabilities → hypotheses, best first, one at least.
@@ -84,6 +90,7 @@ class BothSearch:
             return found[:1]
         written = softened(log_probs[:, :size], self._temperature)
         heard = softened(log_probs[:, size:], self._temperature)
+        self._strangers = self._as_heard(written, heard)
         best, gain = self._mend(pivot, texts, written, heard, context)
         first = next(one for one in found if tuple(one.text.split()) == pivot)
         chosen = Hypothesis(" ".join(best), first.acoustic + gain, first.language, first.total + gain)
@@ -98,6 +105,7 @@ class BothSearch:
         size = len(self._letters)
         written = softened(log_probs[:, :size], self._temperature)
         heard = softened(log_probs[:, size:], self._temperature)
+        self._strangers = self._as_heard(written, heard)
         return self._judged(tuple(text.split()), written, heard, "").total
 
     def _judged(self, text: Words, written: Rows, heard: Rows, context: str) -> Hypothesis:
@@ -168,8 +176,20 @@ class BothSearch:
     def _pronunciations(self, word: str) -> tuple[str, ...]:
         found = self._pronounced.get(word)
         if found is None:
-            by_rule = "".join(self._codes.get(sound, "") for sound in rules.sounds(word))
-            found = self._pronounced[word] = self._lexicon.sounding(word) or (by_rule,)
+            found = self._pronounced[word] = self._lexicon.sounding(word)
+        if found:
+            return found
+        by_rule = "".join(self._codes.get(sound, "") for sound in rules.sounds(word))
+        return (self._strangers[word], by_rule) if word in self._strangers else (by_rule,)
+
+    def _as_heard(self, written: Rows, heard: Rows) -> dict[str, str]:
+        """Unknown words that the letters read, with what the sounds read at the same place."""
+        sounds = list(_read(heard, self._sounds, self._of_columns))
+        middles, found = [middle for _, middle in sounds], {}
+        for word, middle in _read(written, self._letters, self._letters.tokens):
+            near = sounds[bisect_left(middles, middle - _APART) : bisect_right(middles, middle + _APART)]
+            if len(near) == 1 and not self._lm.knows(word):
+                found[word] = near[0][0]
         return found
 
     def _language(self, before: Words, text: Words, ended: bool) -> float:
@@ -183,7 +203,7 @@ class BothSearch:
             total += self._alpha * float(lm.kenlm.BaseScore(state, word, following)) * LOG_10
             state = following
             if not lm.knows(word) and not (hotwords is not None and word in hotwords.words):
-                total -= self._unknown
+                total -= self._alpha * self._unknown * LOG_10  # as the searches have it: it is one of log10
         if ended:
             total += self._alpha * float(lm.kenlm.BaseScore(state, "</s>", kenlm.State())) * LOG_10
         if hotwords is not None:
@@ -193,6 +213,23 @@ class BothSearch:
                 total += hotwords.complete[hot]
                 hot = hotwords.step(hot, " ")
         return total
+
+
+def _read(log_probs: Rows, alphabet: Alphabet, adds: Sequence[str]) -> Iterator[tuple[str, float]]:
+    """The best path's words and the row of each one's middle; adds: what every column adds to a word."""
+    if not len(log_probs):
+        return
+    best = log_probs.argmax(axis=1)
+    word: list[tuple[int, str]] = []
+    for row in np.flatnonzero(np.concatenate(([True], best[1:] != best[:-1]))).tolist():
+        token = int(best[row])
+        if token == alphabet.boundary_id and word:
+            yield "".join(unit for _, unit in word), (word[0][0] + word[-1][0]) / 2
+            word = []
+        elif token not in (alphabet.boundary_id, alphabet.blank):
+            word.append((row, adds[token]))
+    if word:
+        yield "".join(unit for _, unit in word), (word[0][0] + word[-1][0]) / 2
 
 
 def _word_rows(

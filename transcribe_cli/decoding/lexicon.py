@@ -9,7 +9,7 @@ checksum of the vocabulary that it is complete for; then the entries, sorted.
 
 import gzip
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,10 @@ class Lexicon:
         """(word, sounds as codes), sorted by the sounds."""
         pairs = (line.split("\t") for line in self._lines)
         return [(word, heard) for heard, word in pairs]
+
+    def in_order(self) -> Iterator[str]:
+        """The entries' words, sorted by the sounds."""
+        return (line.partition("\t")[2] for line in self._lines)
 
     def span(self, heard: str) -> tuple[int, int]:
         """The entries that begin with these sounds, as [first, end) of their order."""

@@ -41,7 +41,7 @@ class WordSearch(BeamSearch):
         places = {sound: i for i, sound in enumerate(lexicon.sounds)}
         self._adds = [code(places[token]) if token in places else "" for token in sounds.tokens]
         self._lexicon, self._dead_ends = lexicon, True
-        self._ahead = LookAhead(language_model, [word for word, _ in lexicon.entries()], lexicon.span)
+        self._ahead = LookAhead(language_model, lexicon.in_order(), len(lexicon), lexicon.span)
         self._known: dict[str, tuple[str, ...]] = {}  # sounds → the words that sound so, as they are asked for
 
     def _spell(self, node: _Node, token: int) -> _Node:

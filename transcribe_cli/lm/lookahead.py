@@ -6,7 +6,7 @@ has. With it a beginning that only rare words have falls behind at once, so that
 Source: look-ahead over a lexicon's tree (Ortmanns, Ney & Eiden 1996), with unigrams.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import kenlm
 import numpy as np
@@ -18,17 +18,21 @@ from .model import LOG_10, LanguageModel
 class LookAhead:
     """Beginnings of words → the natural logarithm of the likeliest such word's unigram probability.
 
-    words: in some order, perhaps one more than once.
+    words: in some order, perhaps one more than once; n_words of them.
     span: a beginning → the words that begin so, as [first, end) of that order.
     """
 
     def __init__(
-        self, language_model: LanguageModel, words: Sequence[str], span: Callable[[str], tuple[int, int]]
+        self,
+        language_model: LanguageModel,
+        words: Iterable[str],
+        n_words: int,
+        span: Callable[[str], tuple[int, int]],
     ) -> None:
         nothing, after = kenlm.State(), kenlm.State()
         language_model.kenlm.NullContextWrite(nothing)
         score = language_model.kenlm.BaseScore
-        found = np.fromiter((score(nothing, word, after) for word in words), np.float32, len(words))
+        found = np.fromiter((score(nothing, word, after) for word in words), np.float32, n_words)
         self._scores: NDArray[np.float32] = found * np.float32(LOG_10)
         self._span = span
 
