@@ -6,9 +6,11 @@ twice that again, and every bit of it counts on a small machine. Looking one up 
 
 from array import array
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
+
+import numpy as np
 
 _END = "\0"  # behind every line; before all that a line can hold
+_PIECE = 1 << 16  # characters looked at together
 _LAST = "\U0010ffff"  # behind all that a line can go on with
 
 
@@ -18,16 +20,22 @@ class SortedLines:
     __slots__ = ("_starts", "_text")
 
     def __init__(self, lines: Iterable[str]) -> None:
-        kept = sorted(lines)
-        kept = [line for i, line in enumerate(kept) if not i or line != kept[i - 1]]
-        self._text = "".join(f"{line}{_END}" for line in kept)
-        self._starts = array("L", accumulate((len(line) + 1 for line in kept), initial=0))
+        kept = list(dict.fromkeys(sorted(lines)))
+        self._text = _END.join([*kept, ""])
+        self._starts = array("Q", bytes(8))
+        sizes = np.fromiter(map(len, kept), np.uint64, len(kept)) + np.uint64(1)
+        self._starts.frombytes(np.cumsum(sizes, dtype=np.uint64).tobytes())
 
     def __contains__(self, line: object) -> bool:
         return isinstance(line, str) and self._text.startswith(f"{line}{_END}", self._starts[self._place(line)])
 
     def __iter__(self) -> Iterator[str]:
-        return map(self.__getitem__, range(len(self)))  # one after the other: all at once would be what this is to save
+        at = 0
+        while at < len(self._text):  # piece by piece: all at once would be what this is to save
+            end = self._text.find(_END, at + _PIECE)
+            end = len(self._text) - 1 if end < 0 else end
+            yield from self._text[at:end].split(_END)
+            at = end + 1
 
     def __len__(self) -> int:
         return len(self._starts) - 1

@@ -11,6 +11,8 @@ import gzip
 import zlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
+from operator import itemgetter
 from pathlib import Path
 
 from ..alphabet import Alphabet
@@ -67,7 +69,7 @@ class Lexicon:
 
     def in_order(self) -> Iterator[str]:
         """The entries' words, sorted by the sounds."""
-        return (line.partition("\t")[2] for line in self._lines)
+        return map(itemgetter(2), map(str.partition, self._lines, repeat("\t")))
 
     def span(self, heard: str) -> tuple[int, int]:
         """The entries that begin with these sounds, as [first, end) of their order."""
@@ -91,7 +93,7 @@ class Lexicon:
 
     def completed_by_rule(self, vocabulary: Collection[str], alphabet: Alphabet) -> "Lexicon":
         """As `completed`, whatever the checksum says."""
-        known = {line.partition("\t")[2] for line in self._lines}
+        known = set(self.in_order())
         missing = [word for word in vocabulary if word not in known and alphabet.spells(word)]
         if not missing:
             return self
@@ -119,6 +121,6 @@ def load(path: str | Path) -> Lexicon:
         raise ModelError(f"{path}: the pronunciation lexicon cannot be read ({error})") from error
     *sounds, checksum = head.split(" ")
     entries = lines.splitlines()
-    if not sounds or not checksum.isdecimal() or not entries or not all(line.count("\t") == 1 for line in entries):
+    if not sounds or not checksum.isdecimal() or not entries or lines.count("\t") != len(entries):
         raise ModelError(f"{path}: no pronunciation lexicon, or a damaged one")
     return Lexicon(tuple(sounds), SortedLines(entries), int(checksum))

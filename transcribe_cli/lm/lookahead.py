@@ -7,6 +7,7 @@ Source: look-ahead over a lexicon's tree (Ortmanns, Ney & Eiden 1996), with unig
 """
 
 from collections.abc import Callable, Iterable
+from itertools import repeat
 
 import kenlm
 import numpy as np
@@ -32,7 +33,7 @@ class LookAhead:
         nothing, after = kenlm.State(), kenlm.State()
         language_model.kenlm.NullContextWrite(nothing)
         score = language_model.kenlm.BaseScore
-        found = np.fromiter((score(nothing, word, after) for word in words), np.float32, n_words)
+        found = np.fromiter(map(score, repeat(nothing), words, repeat(after)), np.float32, n_words)
         self._scores: NDArray[np.float32] = found * np.float32(LOG_10)
         self._span = span
 
