@@ -66,17 +66,13 @@ def searched(
     network: torch.nn.Module, dev: list[Entry], source: Source, decoder: Decoder, limit: int
 ) -> list[measure.Heard]:
     """At most `limit` utterances a source (0: all), spread over it, read with a language model."""
-    by_source: dict[str, list[Entry]] = {}
-    for entry in dev:
-        by_source.setdefault(entry.source, []).append(entry)
     found = []
-    for some in by_source.values():
-        for entry in some[:: max(1, len(some) // limit) if limit else 1][: limit or None]:
-            inputs, lengths, _ = loop.collate([entry], source, 0, print)
-            with torch.inference_mode():
-                log_probs, rows = network(loop.transposed(inputs, source), lengths)
-            text = decoder.decode(log_probs[0, : int(rows[0])].numpy())[0].text
-            found.append(measure.Heard(entry.source, entry.text, entry.text, text, 0.0))
+    for entry in measure.spread(dev, limit):
+        inputs, lengths, _ = loop.collate([entry], source, 0, print)
+        with torch.inference_mode():
+            log_probs, rows = network(loop.transposed(inputs, source), lengths)
+        text = decoder.decode(log_probs[0, : int(rows[0])].numpy())[0].text
+        found.append(measure.Heard(entry.source, entry.text, entry.text, text, 0.0))
     return found
 
 

@@ -19,6 +19,7 @@ from .audio.options import AudioOptions
 from .bundle.card import LanguageModelEntry
 from .bundle.session import Network, RuntimeOptions
 from .bundle.store import DEFAULT, find
+from .decoding.lexicon import Sounding
 from .decoding.options import TUNED, DecodingOptions
 from .emission.pauses import Emissions, PauseRule, Splitter
 from .emission.windows import WindowOptions
@@ -87,9 +88,8 @@ class Recogniser:
         decoding = options.decoding
         if own is not None:  # what was typed wins over what the card was tuned at
             decoding = tuned(decoding, own)
-        self.settings = settings = ReaderSettings(
-            self.bundle.card, lm_path, decoding, options.segments, _text(self.bundle.lexicon_path)
-        )
+        sounding = Sounding.of(self.bundle.card.sounds, self.bundle.lexicon_path)
+        self.settings = settings = ReaderSettings(self.bundle.card, lm_path, decoding, options.segments, sounding)
         self.reader: Reader | ReaderPool = ReaderPool(settings, jobs) if jobs else Reader(settings)
         self.network = Network(self.bundle, options.runtime)
 
@@ -163,10 +163,6 @@ class Recogniser:
         for block in rows:
             yield from splitter.push(block)
         yield from splitter.flush()
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
 
 
 def _telling(blocks: Iterator[Array], rate: int, heard: Heard) -> Iterator[Array]:

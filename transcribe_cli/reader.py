@@ -14,6 +14,7 @@ from . import decoding
 from .alignment.segments import SegmentOptions, group
 from .alignment.words import align_words
 from .bundle.card import Card
+from .decoding.lexicon import Sounding
 from .decoding.options import DecodingOptions
 from .emission.pauses import Emissions
 from .lm.model import LanguageModel
@@ -30,7 +31,7 @@ class ReaderSettings:
     lm_path: str | None
     decoding: DecodingOptions
     segments: SegmentOptions
-    lexicon_path: str | None = None  # of a model that hears sounds
+    sounding: Sounding | None = None  # of a model that hears sounds
 
 
 class Reader:
@@ -41,8 +42,7 @@ class Reader:
         greedy = settings.decoding.decoder == "greedy"
         language_model = None if settings.lm_path is None or greedy else LanguageModel.load(settings.lm_path)
         self._lock = threading.Lock()  # a decoder keeps its search in itself, and several recordings are read at once
-        sounding = decoding.Sounding.of(settings.card.sounds, settings.lexicon_path)
-        self._decoder = decoding.build(settings.card.alphabet, language_model, settings.decoding, sounding)
+        self._decoder = decoding.build(settings.card.alphabet, language_model, settings.decoding, settings.sounding)
 
     def read(self, emissions: Emissions) -> list[Segment]:
         """One stretch → its segments; an empty list where no word is the best explanation."""

@@ -27,10 +27,9 @@ from ..ctc.many import losses
 from ..ctc.viterbi import align
 from ..errors import CTCError
 from ..lm.model import LOG_10, LanguageModel
-from . import letters as rules
 from .hotwords import ROOT, HotwordMatcher
 from .hypothesis import Decoder, Hypothesis, checked, softened
-from .lexicon import Lexicon, code
+from .lexicon import Lexicon
 from .options import DecodingOptions
 from .words import WordSearch
 
@@ -63,10 +62,8 @@ class BothSearch:
         self._lm, self._hotwords, self._nbest = language_model, hotwords, options.nbest
         (self._alpha, self._beta), self._unknown = options.weights, options.unknown_penalty
         self._temperature = options.softening
-        places = {token: i for i, token in enumerate(sounds.tokens)}
-        self._columns = {code(i): places[sound] for i, sound in enumerate(lexicon.sounds) if sound in places}
-        self._codes = {sound: code(i) for i, sound in enumerate(lexicon.sounds)}
-        self._of_columns = tuple(self._codes.get(token, "") for token in sounds.tokens)
+        self._codes = lexicon.coded(sounds.tokens)  # of the columns
+        self._columns = {of_sound: i for i, of_sound in enumerate(self._codes) if of_sound}
         self._pronounced: dict[str, tuple[str, ...]] = {}
         self._strangers: dict[str, str] = {}  # unknown words of this stretch → their sounds as heard
 
@@ -179,12 +176,12 @@ class BothSearch:
             found = self._pronounced[word] = self._lexicon.sounding(word)
         if found:
             return found
-        by_rule = "".join(self._codes.get(sound, "") for sound in rules.sounds(word))
+        by_rule = self._lexicon.by_rule(word)
         return (self._strangers[word], by_rule) if word in self._strangers else (by_rule,)
 
     def _as_heard(self, written: Rows, heard: Rows) -> dict[str, str]:
         """Unknown words that the letters read, with what the sounds read at the same place."""
-        sounds = list(_read(heard, self._sounds, self._of_columns))
+        sounds = list(_read(heard, self._sounds, self._codes))
         middles, found = [middle for _, middle in sounds], {}
         for word, middle in _read(written, self._letters, self._letters.tokens):
             near = sounds[bisect_left(middles, middle - _APART) : bisect_right(middles, middle + _APART)]

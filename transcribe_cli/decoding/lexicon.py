@@ -49,10 +49,11 @@ class Lexicon:
     checksum: of the vocabulary that it lacks no word of; 0 where that is not known.
     """
 
-    __slots__ = ("_lines", "checksum", "sounds")
+    __slots__ = ("_codes", "_lines", "checksum", "sounds")
 
     def __init__(self, sounds: tuple[str, ...], lines: SortedLines, checksum: int = 0) -> None:
         self.sounds, self.checksum, self._lines = sounds, checksum, lines
+        self._codes = {sound: code(i) for i, sound in enumerate(sounds)}
 
     @classmethod
     def of(cls, entries: Iterable[tuple[str, str]], sounds: tuple[str, ...], checksum: int = 0) -> "Lexicon":
@@ -84,6 +85,14 @@ class Lexicon:
         """How a word may sound; () where the lexicon lacks it."""
         return tuple(line.partition("\t")[0] for line in self._lines.ending(f"\t{word}"))
 
+    def coded(self, sounds: Iterable[str]) -> list[str]:
+        """The codes of sounds; "" for what is none of the lexicon's."""
+        return [self._codes.get(sound, "") for sound in sounds]
+
+    def by_rule(self, word: str) -> str:
+        """How a word sounds by its letters, as codes."""
+        return "".join(self.coded(letters.sounds(word)))
+
     def completed(self, vocabulary: Collection[str], alphabet: Alphabet) -> "Lexicon":
         """The lexicon with every word of a vocabulary in it that the alphabet can write.
 
@@ -97,8 +106,7 @@ class Lexicon:
         missing = [word for word in vocabulary if word not in known and alphabet.spells(word)]
         if not missing:
             return self
-        codes = {sound: code(i) for i, sound in enumerate(self.sounds)}
-        more = [(word, "".join(codes.get(sound, "") for sound in letters.sounds(word))) for word in missing]
+        more = [(word, self.by_rule(word)) for word in missing]
         return Lexicon.of([*self.entries(), *more], self.sounds, self.checksum)
 
     def save(self, path: Path) -> None:

@@ -15,7 +15,7 @@ from ..lm.model import LanguageModel
 from .beam import BeamSearch, _Beam, _Node, _Words
 from .hotwords import HotwordMatcher
 from .hypothesis import Hypothesis
-from .lexicon import Lexicon, code
+from .lexicon import Lexicon
 from .options import DecodingOptions
 
 
@@ -38,8 +38,7 @@ class WordSearch(BeamSearch):
         prune_history: bool | None = None,
     ) -> None:
         super().__init__(sounds, language_model, options, hotwords, prune_history=prune_history, look_ahead=False)
-        places = {sound: i for i, sound in enumerate(lexicon.sounds)}
-        self._adds = [code(places[token]) if token in places else "" for token in sounds.tokens]
+        self._adds = lexicon.coded(sounds.tokens)
         self._lexicon, self._dead_ends = lexicon, True
         self._ahead = LookAhead(language_model, lexicon.in_order(), len(lexicon), lexicon.span)
         self._known: dict[str, tuple[str, ...]] = {}  # sounds → the words that sound so, as they are asked for

@@ -228,8 +228,7 @@ def _in_search(recogniser: Recogniser) -> Worth:
     settings = recogniser.settings
     alphabet, temperature = settings.card.alphabet, settings.decoding.softening
     language_model = None if settings.lm_path is None else LanguageModel.load(settings.lm_path)
-    sounding = decoding.Sounding.of(settings.card.sounds, settings.lexicon_path)
-    asked = decoding.build(alphabet, language_model, settings.decoding, sounding)
+    asked = decoding.build(alphabet, language_model, settings.decoding, settings.sounding)
     if isinstance(asked, decoding.BothSearch):
         both = asked
         return lambda found, text, lost: both.total(found, text)

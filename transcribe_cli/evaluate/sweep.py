@@ -80,8 +80,8 @@ def sweep(
     points = []
     for values in grid:
         chosen: dict[str, Any] = dict(values)
-        sounding = decoding.Sounding.of(settings.card.sounds, settings.lexicon_path)
-        decoder = decoding.build(settings.card.alphabet, language_model, replace(settings.decoding, **chosen), sounding)
+        with_chosen = replace(settings.decoding, **chosen)
+        decoder = decoding.build(settings.card.alphabet, language_model, with_chosen, settings.sounding)
         begun = time.perf_counter()
         texts = [" ".join(decoder.decode(one)[0].text for one in own) for own in stretches]
         spent = time.perf_counter() - begun

@@ -56,7 +56,7 @@ def draw(path: str | Path, target: Path, options: AudioOptions, model: str, text
         card = recogniser.bundle.card
         samples = _first(path, card, options)
         rows = np.concatenate(list(emission.rows([samples], recogniser.network, recogniser.options.windows)))
-        rows = recogniser.bundle.card.letters(rows)
+        rows = card.letters(rows)
         words = _words(samples, rows, recogniser, text)
     seconds = len(samples) / card.sample_rate
     inches = min(max(INCHES_A_SECOND * seconds, NARROWEST), WIDEST)

@@ -253,11 +253,10 @@ def attach(folder: Path, path: Path | None = None) -> None:
     data = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     checksums = data.setdefault("checksums", {})
     if path is not None:
-        LanguageModel.load(path)
+        LanguageModel.load(path)  # refuses what is none before anything is written
         write_atomically(folder / "lm.bin", path.read_bytes())
-        data = {"language_model": {"file": "lm.bin", "id": path.stem}, **data}
-        data["language_model"] = {"file": "lm.bin", "id": path.stem}
-        data.pop("lexicon", None)
+        others = {key: value for key, value in data.items() if key not in ("language_model", "lexicon")}
+        data = {"language_model": {"file": "lm.bin", "id": path.stem}, **others}
         checksums["lm.bin"] = sha256(folder / "lm.bin")
     if data.get("sounds") and data.get("language_model") and not data.get("lexicon"):
         words = LanguageModel.load(folder / data["language_model"]["file"]).words
@@ -335,11 +334,7 @@ def measure_bundle(folder: Path, path: Path, limit: int = 0) -> list[str]:
     model, recipe, alphabet = session(folder / bundle.graph), bundle.features, bundle.alphabet
     reader, heard, seconds, spent = cache.Reader(), [], 0.0, 0.0
     utterances = manifest.read(path)
-    if limit:
-        sources = dict.fromkeys(one.source for one in utterances)
-        by_source = [[one for one in utterances if one.source == source] for source in sources]
-        utterances = [one for some in by_source for one in some[:: max(1, len(some) // limit)][:limit]]
-    for utterance in utterances:
+    for utterance in measure.spread(utterances, limit):
         samples = reader(utterance)
         mel = finish(frames(samples, recipe), recipe)
         began = time.process_time()  # of one thread: what else runs on the machine does not count

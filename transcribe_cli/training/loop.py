@@ -431,11 +431,7 @@ def evaluate(
 ) -> list[measure.Heard]:
     """Greedy decodings of the dev entries, or of `limit` a source, spread over it; each process takes its part."""
     network.eval()
-    if limit:
-        by_source: dict[str, list[cache.Entry]] = {}
-        for entry in dev:
-            by_source.setdefault(entry.source, []).append(entry)
-        dev = [entry for some in by_source.values() for entry in some[:: max(1, len(some) // limit)][:limit]]
+    dev = measure.spread(dev, limit)
 
     def stream() -> Iterator[tuple[Tensor, Tensor, list[str], list[str]]]:
         for some in batches.pack([entry.seconds for entry in dev], 120.0)[team.rank :: team.size]:

@@ -1,7 +1,8 @@
 """How well a network does on dev sets: loss, character and word error rates of greedy decoding, a source at a time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +33,24 @@ class Heard:
     reference: str
     hypothesis: str
     loss: float
+
+
+class _Sourced(Protocol):
+    @property
+    def source(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=_Sourced)
+
+
+def spread(items: Sequence[Item], limit: int) -> list[Item]:
+    """At most `limit` of each source, spread over it, sources in the order of their first; 0: all as they are."""
+    if not limit:
+        return list(items)
+    by_source: dict[str, list[Item]] = {}
+    for one in items:
+        by_source.setdefault(one.source, []).append(one)
+    return [one for some in by_source.values() for one in some[:: max(1, len(some) // limit)][:limit]]
 
 
 @torch.inference_mode()
