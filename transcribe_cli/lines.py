@@ -1,74 +1,80 @@
 """Many short strings in order, held as one.
 
 A hundred thousand strings of their own take seven times as much memory as their characters, a hash table over them
-twice that again, and every bit of it counts on a small machine. Looking one up takes some microseconds.
+twice that again, and every bit of it counts on a small machine. Here only every 64th is a string of its own: among
+these a line's neighbourhood is found, and in the neighbourhood the line, both by what is compiled into Python.
 """
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import islice
+from operator import eq
 
-import numpy as np
-
-_END = "\0"  # behind every line; before all that a line can hold
-_PIECE = 1 << 16  # characters looked at together
+_END = "\0"  # before and behind every line
+_PIECE = 64  # lines looked at together
 _LAST = "\U0010ffff"  # behind all that a line can go on with
 
 
 class SortedLines:
-    """Lines in order, each once; made from any order."""
+    """Lines in order, each once; made from any order. None holds a zero character.
 
-    __slots__ = ("_starts", "_text")
+    An iterator that gives its lines away takes the least memory while this is made.
+    """
+
+    __slots__ = ("_heads", "_size", "_starts", "_text")
 
     def __init__(self, lines: Iterable[str]) -> None:
-        kept = list(dict.fromkeys(sorted(lines)))
-        self._text = _END.join([*kept, ""])
-        self._starts = array("Q", bytes(8))
-        sizes = np.fromiter(map(len, kept), np.uint64, len(kept)) + np.uint64(1)
-        self._starts.frombytes(np.cumsum(sizes, dtype=np.uint64).tobytes())
+        kept = sorted(lines)
+        if any(map(eq, kept, islice(kept, 1, None))):
+            kept = list(dict.fromkeys(kept))
+        self._size = len(kept)
+        self._text = _END.join(["", *kept, ""])
+        self._starts = array("Q", [1])  # of pieces in the text, and of its end
+        for first in range(0, len(kept), _PIECE):
+            piece = kept[first : first + _PIECE]
+            self._starts.append(self._starts[-1] + sum(map(len, piece)) + len(piece))
+        # not those of the lines themselves: among a thousand that are freed, one that stays keeps all of their memory
+        kept.clear()
+        self._heads = [self._text[start : self._text.index(_END, start)] for start in self._starts[:-1]]
 
     def __contains__(self, line: object) -> bool:
-        return isinstance(line, str) and self._text.startswith(f"{line}{_END}", self._starts[self._place(line)])
+        if not isinstance(line, str) or not self._heads:
+            return False
+        piece = max(bisect_right(self._heads, line) - 1, 0)
+        return self._text.find(f"{_END}{line}{_END}", self._starts[piece] - 1, self._starts[piece + 1]) >= 0
 
     def __iter__(self) -> Iterator[str]:
-        at = 0
-        while at < len(self._text):  # piece by piece: all at once would be what this is to save
-            end = self._text.find(_END, at + _PIECE)
-            end = len(self._text) - 1 if end < 0 else end
-            yield from self._text[at:end].split(_END)
-            at = end + 1
+        for start, end in zip(self._starts, self._starts[1:], strict=False):
+            yield from self._text[start : end - 1].split(_END)
 
     def __len__(self) -> int:
-        return len(self._starts) - 1
+        return self._size
 
     def __getitem__(self, index: int) -> str:
-        return self._text[self._starts[index] : self._starts[index + 1] - 1]
+        piece, line = divmod(index, _PIECE)
+        return self._text[self._starts[piece] : self._starts[piece + 1] - 1].split(_END)[line]
 
     def has_prefix(self, prefix: str) -> bool:
         """Whether some line starts with this."""
-        return len(self) > 0 and self._text.startswith(prefix, self._starts[self._place(prefix)])
+        first, end = self.span(prefix)
+        return first < end
 
     def span(self, prefix: str) -> tuple[int, int]:
         """The lines that start with this, as [first, end) of their order."""
-        first = self._place(prefix)
-        return first, self._place(prefix + _LAST, first)
-
-    def ending(self, suffix: str) -> list[str]:
-        """The lines that end so; the whole text is looked through, which takes a fraction of a millisecond."""
-        wanted, found, at = f"{suffix}{_END}", [], -1
-        while (at := self._text.find(wanted, at + 1)) >= 0:
-            start = self._text.rfind(_END, 0, at) + 1
-            found.append(self._text[start : at + len(suffix)])
-        return found
-
-    def _place(self, key: str, low: int = 0) -> int:
-        """Index of the first line, from `low` on, that does not begin with something before the key."""
-        text, starts, size = self._text, self._starts, len(key)
-        high = len(self)
-        while low < high:
-            middle = (low + high) // 2
-            start = starts[middle]
-            if text[start : start + size] < key:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        text, heads, starts = self._text, self._heads, self._starts
+        if not heads:
+            return 0, 0
+        wanted = _END + prefix
+        # the first of them lies in the last piece that begins before it, or is the next piece's head
+        piece = max(bisect_left(heads, prefix) - 1, 0)
+        at = text.find(wanted, starts[piece] - 1, starts[piece + 1] - 1)
+        if at >= 0:
+            first = piece * _PIECE + text.count(_END, starts[piece], at + 1)
+        elif piece + 1 < len(heads) and heads[piece + 1].startswith(prefix):
+            first = (piece + 1) * _PIECE
+        else:
+            return 0, 0
+        piece = max(bisect_left(heads, prefix + _LAST, piece) - 1, 0)
+        at = text.rfind(wanted, starts[piece] - 1, starts[piece + 1] - 1)
+        return first, piece * _PIECE + text.count(_END, starts[piece], at + 1) + 1

@@ -5,7 +5,7 @@ audio.stream → emission.rows (features → windows → network) → stretches 
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -90,8 +90,11 @@ class Recogniser:
             decoding = tuned(decoding, own)
         sounding = Sounding.of(self.bundle.card.sounds, self.bundle.lexicon_path)
         self.settings = settings = ReaderSettings(self.bundle.card, lm_path, decoding, options.segments, sounding)
-        self.reader: Reader | ReaderPool = ReaderPool(settings, jobs) if jobs else Reader(settings)
-        self.network = Network(self.bundle, options.runtime)
+        # the network is read by a library that leaves Python free meanwhile: both parts at once start a third sooner
+        with ThreadPoolExecutor(1) as beside:
+            reader = beside.submit(ReaderPool, settings, jobs) if jobs else beside.submit(Reader, settings)
+            self.network = Network(self.bundle, options.runtime)
+            self.reader: Reader | ReaderPool = reader.result()
 
     def segments(self, sound: Sound, channel: int | None = None, heard: Heard | None = None) -> Iterator[Segment]:
         """One channel's segments, each as soon as it is decided; memory does not grow with the recording's length.

@@ -24,5 +24,21 @@ def test_each_loss_is_that_of_its_text_over_its_rows(seed: int, blank: int) -> N
         assert value == pytest.approx(alone, abs=1e-9)
 
 
+def test_a_likelihood_beyond_what_a_float_holds_is_still_told() -> None:
+    log_probs = np.log(np.tile([1 - 2e-9, 1e-9, 1e-9], (100, 1)))
+    texts = [[1, 2] * 20, [], [1] * 60]  # the first at every other row or so, the last too long for its rows
+    found = losses(log_probs, texts, [(0, 100)] * 3)
+    assert found[0] == pytest.approx(loss(log_probs, texts[0]), rel=1e-12)
+    assert found[0] > 710
+    assert found[1] == pytest.approx(0.0, abs=1e-6)
+    assert found[2] == np.inf
+
+
+def test_impossible_labels_have_an_infinite_loss() -> None:
+    log_probs = np.log(np.full((4, 2), 0.5))
+    log_probs[:, 1] = -np.inf
+    assert losses(log_probs, [[1], []], [(0, 4), (1, 3)]) == pytest.approx([np.inf, 2 * np.log(2)])
+
+
 def test_no_texts_have_no_losses() -> None:
     assert losses(np.zeros((3, 2)), [], []).shape == (0,)

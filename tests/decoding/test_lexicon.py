@@ -1,6 +1,10 @@
 """The pronunciation lexicon: questions answered as a table would, a file that is whole or refused."""
 
 import gzip
+import os
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ from transcribe_cli.alphabet import Alphabet
 from transcribe_cli.decoding import letters, lexicon
 from transcribe_cli.decoding.lexicon import Lexicon, checksum_of, code
 from transcribe_cli.errors import ModelError
+from transcribe_cli.lm.vocabulary import Vocabulary
 
 SOUNDS = letters.PHONEMES
 ENGLISH = Alphabet(("<blank>", *" 'abcdefghijklmnopqrstuvwxyz"))
@@ -31,6 +36,21 @@ def test_words_by_their_sounds_and_sounds_by_their_word() -> None:
     first, end = known.span(heard("T", "UW"))
     assert [word for word, _ in known.entries()[first:end]] == ["to", "two", "tool"]
     assert set(known.entries()) == set(TO)
+
+
+def test_its_words_are_found_in_a_vocabulary() -> None:
+    known = Lexicon.of(TO, SOUNDS)
+    words = Vocabulary(["a", "to", "two"])
+    assert known.places(words).tolist() == [{"to": 1, "two": 2}.get(word, -1) for word, _ in known.entries()]
+    assert known.places(Vocabulary([])).tolist() == [-1] * 4
+
+
+def test_another_process_gets_one_that_answers() -> None:
+    known = Lexicon.of(TO, SOUNDS)
+    code = f"import pickle, sys; sys.stdout.write(repr(pickle.loads({pickle.dumps(known)!r}).sounding('to')))"
+    env = {**os.environ, "PYTHONHASHSEED": "1"}  # its strings hash otherwise
+    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert there.stdout == repr(known.sounding("to"))
 
 
 def test_it_is_completed_by_rule_for_words_that_the_alphabet_can_write() -> None:

@@ -41,8 +41,8 @@ from .options import DecodingOptions
 
 # letters of an ordinary word; a longer beginning that no word has is punished in proportion
 _USUAL_LENGTH = 6
-# beginnings of words remembered from one call to the next; some 20 MB
-_MOST_PARTS = 200_000
+# beginnings of words remembered from one call to the next; some 6 MB
+_MOST_PARTS = 50_000
 _NEVER = -math.inf
 _LEAST = -1000.0  # of a blank that must be a candidate
 
@@ -138,8 +138,7 @@ class BeamSearch:
         self._by_character = language_model is not None and language_model.unit == "char"
         self._ahead: LookAhead | None = None
         if look_ahead and language_model is not None and language_model.words and not self._by_character:
-            words = language_model.words
-            self._ahead = LookAhead(language_model, words, len(words), words.span)
+            self._ahead = LookAhead(language_model.unigrams, language_model.words.span)
         self._reach = 1 if language_model is None else max(1, language_model.order - 1)
         self._n_tokens = len(alphabet)
         self._dead_ends = False  # whether a prefix may have no way on but a blank
@@ -188,6 +187,8 @@ class BeamSearch:
         width, prune, by_history = self._width, self._prune, self._prune_history
         closes, bare, hotwords = self._closes, [not adds for adds in self._adds], self._hotwords
         find, spell, closed, close = self._nodes.get, self._spell, self._closings.get, self._close
+        adds, parts, penalty_of = self._adds, self._parts, self._penalty
+        in_parts = not self._by_character  # whether a word's beginning alone says what a child is worth
         log1p, exp, never, log_2 = math.log1p, math.exp, _NEVER, math.log(2.0)
 
         beams: list[_Beam] = [(0.0, root, True, 0.0)]
@@ -273,7 +274,16 @@ class BeamSearch:
                         # spelling on never makes the language score better
                         if score + node.lang < limit:
                             continue
-                        child = find(node.key + token) or spell(node, token)
+                        known = find(node.key + token)
+                        if known is None and in_parts:
+                            # more than half of the children die at once: better before they are made
+                            part = node.part + adds[token]
+                            penalty = parts.get(part)
+                            if penalty is None:
+                                penalty = penalty_of(part)
+                            if score + node.words.base + penalty < limit:
+                                continue
+                        child = known or spell(node, token)
                         if child.alive != now:
                             total = score + child.lang
                             if total >= limit:
@@ -294,11 +304,18 @@ class BeamSearch:
             del beams[width:]
             while beams[-1][0] < limit:
                 beams.pop()
-            if by_history and len(beams) > 1:
-                beams = _told_apart(beams)
             now += 1
             alive, totals, hot = [], [], []
-            for total, node, on_blank, score in beams:
+            seen: set[int] = set()
+            kept = []
+            for beam in beams:
+                total, node, on_blank, score = beam
+                if by_history:  # of beams that no model can tell apart any more, the first
+                    history = node.history + on_blank
+                    if history in seen:
+                        continue
+                    seen.add(history)
+                    kept.append(beam)
                 if node.alive == now:
                     if on_blank:
                         node.blank = score
@@ -315,6 +332,7 @@ class BeamSearch:
                     totals.append(total)
                 else:
                     hot.append(node)
+            beams = kept or beams
         return [(total + passed, node, on_blank, score + passed) for total, node, on_blank, score in beams]
 
     def _spell(self, node: _Node, token: int) -> _Node:
@@ -397,16 +415,20 @@ class BeamSearch:
         """
         penalty = self._parts.get(part)
         if penalty is None:
-            lm, hotwords = self._lm, self._hotwords
-            known = lm is None or self._by_character or lm.has_prefix(part)
+            lm, hotwords, ahead = self._lm, self._hotwords, 0.0
+            if self._ahead is not None:
+                ahead = self._ahead(part)
+                known = ahead > _NEVER
+            else:
+                known = lm is None or self._by_character or lm.has_prefix(part)
             if hotwords is not None and part in hotwords.prefixes:
                 penalty = 0.0
-            elif not known:
+            elif known:
+                penalty = self._alpha * ahead
+            else:
                 penalty = -self._unknown * max(1.0, len(part) / _USUAL_LENGTH)
                 if self._ahead is not None:
                     penalty = min(penalty, self._penalty(part[:-1]))
-            else:
-                penalty = 0.0 if self._ahead is None else self._alpha * self._ahead(part)
             self._parts[part] = penalty
         return penalty
 
@@ -469,18 +491,6 @@ class BeamSearch:
         """What the language model says to a sentence that ends here."""
         assert self._lm is not None
         return self._alpha * float(self._lm.kenlm.BaseScore(words.state, "</s>", kenlm.State())) * LOG_10
-
-
-def _told_apart(beams: list[_Beam]) -> list[_Beam]:
-    """Of beams that no model can tell apart any more, the first."""
-    seen: set[int] = set()
-    kept = []
-    for beam in beams:
-        key = beam[1].history + beam[2]
-        if key not in seen:
-            seen.add(key)
-            kept.append(beam)
-    return kept
 
 
 def _candidates(

@@ -64,7 +64,7 @@ class BothSearch:
         self._temperature = options.softening
         self._codes = lexicon.coded(sounds.tokens)  # of the columns
         self._columns = {of_sound: i for i, of_sound in enumerate(self._codes) if of_sound}
-        self._pronounced: dict[str, tuple[str, ...]] = {}
+        self._pronounced: dict[str, tuple[str, ...]] = {}  # words of this stretch → their sounds by the lexicon
         self._strangers: dict[str, str] = {}  # unknown words of this stretch → their sounds as heard
 
     def decode(self, log_probs: Rows, context: str = "") -> list[Hypothesis]:
@@ -87,6 +87,7 @@ class BothSearch:
             return found[:1]
         written = softened(log_probs[:, :size], self._temperature)
         heard = softened(log_probs[:, size:], self._temperature)
+        self._pronounced.clear()
         self._strangers = self._as_heard(written, heard)
         best, gain = self._mend(pivot, texts, written, heard, context)
         first = next(one for one in found if tuple(one.text.split()) == pivot)

@@ -15,9 +15,13 @@ from itertools import repeat
 from operator import itemgetter
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..alphabet import Alphabet
 from ..errors import ModelError
 from ..lines import SortedLines
+from ..lm.vocabulary import Vocabulary
 from ..outputs import write_atomically
 from . import letters
 
@@ -49,11 +53,17 @@ class Lexicon:
     checksum: of the vocabulary that it lacks no word of; 0 where that is not known.
     """
 
-    __slots__ = ("_codes", "_lines", "checksum", "sounds")
+    __slots__ = ("_by_hash", "_codes", "_hashes", "_lines", "checksum", "sounds")
 
     def __init__(self, sounds: tuple[str, ...], lines: SortedLines, checksum: int = 0) -> None:
         self.sounds, self.checksum, self._lines = sounds, checksum, lines
         self._codes = {sound: code(i) for i, sound in enumerate(sounds)}
+        # a table of words would take ten times as much memory as their hashes; whoever finds one reads the line too
+        self._hashes = _hashes(self.in_order(), len(lines))
+        self._by_hash = np.argsort(self._hashes, kind="stable").astype(np.uint32)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Lexicon, (self.sounds, self._lines, self.checksum)  # another process hashes otherwise
 
     @classmethod
     def of(cls, entries: Iterable[tuple[str, str]], sounds: tuple[str, ...], checksum: int = 0) -> "Lexicon":
@@ -83,7 +93,19 @@ class Lexicon:
 
     def sounding(self, word: str) -> tuple[str, ...]:
         """How a word may sound; () where the lexicon lacks it."""
-        return tuple(line.partition("\t")[0] for line in self._lines.ending(f"\t{word}"))
+        wanted = np.int64(hash(word))
+        first, end = (int(self._hashes.searchsorted(wanted, side, self._by_hash)) for side in ("left", "right"))
+        lines = (self._lines[i].partition("\t") for i in self._by_hash[first:end].tolist())
+        return tuple(heard for heard, _, found in lines if found == word)
+
+    def places(self, words: Vocabulary) -> NDArray[np.intp]:
+        """Each entry's word's place among these words, −1 where it is none of them: (entries,)."""
+        if not len(words):
+            return np.full(len(self), -1)
+        hashes = _hashes(words, len(words))
+        order = np.argsort(hashes)
+        found = order[np.minimum(hashes.searchsorted(self._hashes, sorter=order), len(words) - 1)]
+        return np.where(hashes[found] == self._hashes, found, -1)
 
     def coded(self, sounds: Iterable[str]) -> list[str]:
         """The codes of sounds; "" for what is none of the lexicon's."""
@@ -116,6 +138,11 @@ class Lexicon:
         write_atomically(path, gzip.compress(text.encode("utf-8"), 9, mtime=0))
 
 
+def _hashes(words: Iterable[str], n_words: int) -> NDArray[np.int64]:
+    """64 bits of each word, other ones in every process; that two of 100,000 words share them takes 10⁹ processes."""
+    return np.fromiter(map(hash, words), np.int64, n_words)
+
+
 def checksum_of(vocabulary: Iterable[str]) -> int:
     """A number that tells one sorted vocabulary from another."""
     return zlib.crc32("\n".join(vocabulary).encode("utf-8"))
@@ -128,7 +155,7 @@ def load(path: str | Path) -> Lexicon:
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise ModelError(f"{path}: the pronunciation lexicon cannot be read ({error})") from error
     *sounds, checksum = head.split(" ")
-    entries = lines.splitlines()
-    if not sounds or not checksum.isdecimal() or not entries or lines.count("\t") != len(entries):
+    n_entries = lines.count("\n")
+    if not sounds or not checksum.isdecimal() or not n_entries or lines.count("\t") != n_entries:
         raise ModelError(f"{path}: no pronunciation lexicon, or a damaged one")
-    return Lexicon(tuple(sounds), SortedLines(entries), int(checksum))
+    return Lexicon(tuple(sounds), SortedLines(iter(lines.splitlines())), int(checksum))

@@ -9,6 +9,9 @@ Source: Graves & Jaitly 2014 and Collobert et al. 2016 (wav2letter) for the sear
 
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..alphabet import Alphabet
 from ..lm.lookahead import LookAhead
 from ..lm.model import LanguageModel
@@ -40,8 +43,12 @@ class WordSearch(BeamSearch):
         super().__init__(sounds, language_model, options, hotwords, prune_history=prune_history, look_ahead=False)
         self._adds = lexicon.coded(sounds.tokens)
         self._lexicon, self._dead_ends = lexicon, True
-        self._ahead = LookAhead(language_model, lexicon.in_order(), len(lexicon), lexicon.span)
-        self._known: dict[str, tuple[str, ...]] = {}  # sounds → the words that sound so, as they are asked for
+        self._ahead = LookAhead(_log_probs(language_model, lexicon), lexicon.span)
+        self._known: dict[str, tuple[str, ...]] = {}  # of this call: sounds → the words that sound so
+
+    def decode(self, log_probs: NDArray[np.floating], context: str = "") -> list[Hypothesis]:
+        self._known.clear()
+        return super().decode(log_probs, context)
 
     def _spell(self, node: _Node, token: int) -> _Node:
         part = node.part + self._adds[token]
@@ -113,3 +120,12 @@ class WordSearch(BeamSearch):
         if node.part:
             words, _ = self._with_word(node, text[len(words.text) :].strip())
         return words.base + self._end(words)
+
+
+def _log_probs(language_model: LanguageModel, lexicon: Lexicon) -> NDArray[np.float32]:
+    """(entries,) natural logarithms of the unigram probabilities of a lexicon's words."""
+    places = lexicon.places(language_model.words)
+    log_probs = language_model.unigrams[places]
+    if (places < 0).any():
+        log_probs[places < 0] = language_model.unknown
+    return log_probs

@@ -6,38 +6,23 @@ has. With it a beginning that only rare words have falls behind at once, so that
 Source: look-ahead over a lexicon's tree (Ortmanns, Ney & Eiden 1996), with unigrams.
 """
 
-from collections.abc import Callable, Iterable
-from itertools import repeat
+from collections.abc import Callable
 
-import kenlm
 import numpy as np
 from numpy.typing import NDArray
-
-from .model import LOG_10, LanguageModel
 
 
 class LookAhead:
     """Beginnings of words → the natural logarithm of the likeliest such word's unigram probability.
 
-    words: in some order, perhaps one more than once; n_words of them.
+    log_probs: (words,) natural logarithms of the words' unigram probabilities, in some order.
     span: a beginning → the words that begin so, as [first, end) of that order.
     """
 
-    def __init__(
-        self,
-        language_model: LanguageModel,
-        words: Iterable[str],
-        n_words: int,
-        span: Callable[[str], tuple[int, int]],
-    ) -> None:
-        nothing, after = kenlm.State(), kenlm.State()
-        language_model.kenlm.NullContextWrite(nothing)
-        score = language_model.kenlm.BaseScore
-        found = np.fromiter(map(score, repeat(nothing), words, repeat(after)), np.float32, n_words)
-        self._scores: NDArray[np.float32] = found * np.float32(LOG_10)
-        self._span = span
+    def __init__(self, log_probs: NDArray[np.float32], span: Callable[[str], tuple[int, int]]) -> None:
+        self._log_probs, self._span = log_probs, span
 
     def __call__(self, beginning: str) -> float:
         """−inf where no word begins so."""
         first, end = self._span(beginning)
-        return float(self._scores[first:end].max()) if end > first else float("-inf")
+        return float(self._log_probs[first:end].max()) if end > first else float("-inf")

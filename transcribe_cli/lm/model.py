@@ -12,10 +12,13 @@ import math
 import tempfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import kenlm
+import numpy as np
+from numpy.typing import NDArray
 
 from ..alphabet import Alphabet
 from ..errors import LanguageModelError
@@ -46,16 +49,19 @@ class LanguageModel:
     words: its vocabulary without <s>, </s> and <unk>; empty for a binary that was written without its words.
     unit: "word", or "char" for a model over characters.
     space: what stands for the space in a character model, else "".
+    unigrams: (words,) float32, natural logarithms of the words' probabilities in no context, in their order.
+    unknown: the same of a word that it does not know.
     kenlm: the `kenlm.Model` that scores (log10).
     plain: whether KenLM reads the file as it lies there; else it was given an unpacked or mended copy.
     """
 
-    __slots__ = ("kenlm", "order", "path", "plain", "space", "unit", "words")
+    __slots__ = ("_unigrams", "kenlm", "order", "path", "plain", "space", "unit", "words")
 
     def __init__(self, path: Path, model: Any, words: Iterable[str], plain: bool = True) -> None:
         self.path, self.kenlm, self.order, self.plain = path, model, int(model.order), plain
         self.words = Vocabulary(word for word in words if word not in SPECIAL)
         self.unit, self.space = unit_of(self.words)
+        self._unigrams: NDArray[np.float32] | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> "LanguageModel":
@@ -77,6 +83,18 @@ class LanguageModel:
             words = layout.vocabulary(path)
             return cls(path, _open(path, path), words)
         return _load_arpa(path, compressed=head[:2] == b"\x1f\x8b")
+
+    @property
+    def unigrams(self) -> NDArray[np.float32]:
+        if self._unigrams is None:
+            nothing, after = self.state(boundary=False), kenlm.State()
+            scores = map(self.kenlm.BaseScore, repeat(nothing), self.words, repeat(after))
+            self._unigrams = np.fromiter(scores, np.float32, len(self.words)) * np.float32(LOG_10)
+        return self._unigrams
+
+    @property
+    def unknown(self) -> float:
+        return float(self.kenlm.BaseScore(self.state(boundary=False), "<unk>", kenlm.State())) * LOG_10
 
     def has_prefix(self, prefix: str) -> bool:
         """Whether some word starts with this; True for everything where the words are not known."""
