@@ -39,11 +39,6 @@ ENTRIES = [
 LEXICON = Lexicon.of(ENTRIES, NAMES)
 
 
-@pytest.fixture(scope="module")
-def lm(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
-    return toys.load(toys.CAT, tmp_path_factory.mktemp("lm"))
-
-
 def sung(*sounds: str) -> np.ndarray:
     return toys.rows(SOUNDS, *({sound: 0.9} for sound in sounds))
 

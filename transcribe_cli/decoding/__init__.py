@@ -16,11 +16,13 @@ from .both import SEARCHED, BothSearch
 from .fast import FastSearch, can, installed
 from .greedy import Greedy
 from .hypothesis import Decoder, Hypothesis
+from .judge import Heads
 from .lexicon import Sounding
 from .options import DecodingOptions
+from .respelling import Respelling
 from .words import WordSearch
 
-__all__ = ["BothSearch", "Decoder", "DecodingOptions", "Hypothesis", "Sounding", "build"]
+__all__ = ["BothSearch", "Decoder", "DecodingOptions", "Hypothesis", "Respelling", "Sounding", "build"]
 
 
 def build(
@@ -48,11 +50,25 @@ def build(
         language_model.check_fits(alphabet)
     if sounding is None:
         return _of_letters(alphabet, language_model, options, fitted)
-    by_words = language_model is not None and language_model.unit == "word" and bool(language_model.words)
-    if options.decoder != "beam" or not by_words or sounding.lexicon_path is None:
+    engine = options.decoder in ("python", "fast")  # to insist on it is to do without all else
+    if sounding.lexicon_path is None or engine or (language_model is not None and language_model.unit != "word"):
         return _OfLetters(_of_letters(alphabet, language_model, options, fitted), alphabet)
-    assert language_model is not None
-    return _of_sounds(alphabet, language_model, options, fitted, sounding)
+    known, matcher = lexicon.load(sounding.lexicon_path), hot.HotwordMatcher(fitted) if fitted else None
+    if matcher is not None:
+        known = known.completed_by_rule(matcher.words, alphabet)
+    if language_model is None or options.decoder == "greedy":
+        by_letters = _of_letters(alphabet, None, options, fitted)
+        kept = frozenset(matcher.words) if matcher is not None else frozenset()
+        return Respelling(Heads(alphabet, sounding.alphabet, known, options.softening), by_letters, kept)
+    if not language_model.words:  # a binary that does not say which
+        return _OfLetters(_of_letters(alphabet, language_model, options, fitted), alphabet)
+    known = known.completed(language_model.words, alphabet)
+    heads = Heads(alphabet, sounding.alphabet, known, options.softening)
+    several = replace(options, nbest=max(options.nbest, SEARCHED))
+    # of texts that no model can tell apart any more one is enough: what differs before is weighed at its own spot
+    by_letters = BeamSearch(alphabet, language_model, several, matcher, prune_history=True)
+    by_words = WordSearch(sounding.alphabet, known, language_model, several, matcher, prune_history=True)
+    return BothSearch(heads, by_letters, by_words, language_model, options, matcher)
 
 
 def _of_letters(
@@ -69,22 +85,6 @@ def _of_letters(
             "take --decoder beam"
         )
     return BeamSearch(alphabet, language_model, options, hot.HotwordMatcher(fitted) if fitted else None)
-
-
-def _of_sounds(
-    alphabet: Alphabet, language_model: LanguageModel, options: DecodingOptions, fitted: Sequence[hot.Hotword],
-    sounding: Sounding,
-) -> Decoder:  # fmt: skip
-    assert sounding.lexicon_path is not None
-    known = lexicon.load(sounding.lexicon_path).completed(language_model.words, alphabet)
-    matcher = hot.HotwordMatcher(fitted) if fitted else None
-    if matcher is not None:
-        known = known.completed(matcher.words, alphabet)
-    several = replace(options, nbest=max(options.nbest, SEARCHED))
-    # of texts that no model can tell apart any more one is enough: what differs before is weighed at its own spot
-    by_letters = BeamSearch(alphabet, language_model, several, matcher, prune_history=True)
-    by_words = WordSearch(sounding.alphabet, known, language_model, several, matcher, prune_history=True)
-    return BothSearch(alphabet, sounding.alphabet, by_letters, by_words, known, language_model, options, matcher)
 
 
 class _OfLetters:

@@ -59,8 +59,9 @@ class Lexicon:
         self.sounds, self.checksum, self._lines = sounds, checksum, lines
         self._codes = {sound: code(i) for i, sound in enumerate(sounds)}
         # a table of words would take ten times as much memory as their hashes; whoever finds one reads the line too
-        self._hashes = _hashes(self.in_order(), len(lines))
-        self._by_hash = np.argsort(self._hashes, kind="stable").astype(np.uint32)
+        hashes = _hashes(self.in_order(), len(lines))
+        order = np.argsort(hashes, kind="stable")
+        self._hashes, self._by_hash = hashes[order], order.astype(np.uint32)
 
     def __reduce__(self) -> tuple[object, ...]:
         return Lexicon, (self.sounds, self._lines, self.checksum)  # another process hashes otherwise
@@ -94,7 +95,7 @@ class Lexicon:
     def sounding(self, word: str) -> tuple[str, ...]:
         """How a word may sound; () where the lexicon lacks it."""
         wanted = np.int64(hash(word))
-        first, end = (int(self._hashes.searchsorted(wanted, side, self._by_hash)) for side in ("left", "right"))
+        first, end = self._hashes.searchsorted(wanted), self._hashes.searchsorted(wanted, "right")
         lines = (self._lines[i].partition("\t") for i in self._by_hash[first:end].tolist())
         return tuple(heard for heard, _, found in lines if found == word)
 
@@ -105,7 +106,9 @@ class Lexicon:
         hashes = _hashes(words, len(words))
         order = np.argsort(hashes)
         found = order[np.minimum(hashes.searchsorted(self._hashes, sorter=order), len(words) - 1)]
-        return np.where(hashes[found] == self._hashes, found, -1)
+        places = np.empty(len(self), np.intp)
+        places[self._by_hash] = np.where(hashes[found] == self._hashes, found, -1)
+        return places
 
     def coded(self, sounds: Iterable[str]) -> list[str]:
         """The codes of sounds; "" for what is none of the lexicon's."""

@@ -23,7 +23,8 @@ class DecodingOptions:
         "beam",
         "beam: search with language model and hotwords, by the C++ engine where ctc-beam-decoder is installed and can "
         "do what is asked; python or fast: the same by our own search or the C++ engine and no other; "
-        "greedy: the likeliest token of every frame, no language model",
+        "greedy: the likeliest token of every frame, no search, no language model; where the model hears sounds beside "
+        "letters, its lexicon mends the spelling",
         choices=("beam", "greedy", "python", "fast"),
     )
     beam_width: int | None = option(

@@ -32,7 +32,7 @@ from ..emission.pauses import Emissions
 from ..errors import CTCError, InputError, TranscribeError
 from ..lm.model import LanguageModel
 from ..pipeline import Recogniser
-from ..reader import Reader
+from ..reader import Reader, ReaderSettings
 from ..transcript import Word
 from .normalise import basic
 from .report import Facts, System
@@ -204,34 +204,30 @@ def _systems(recogniser: Recogniser) -> list[_Gathered]:
     """What was asked for and, beside it, greedy decoding."""
     settings, model = recogniser.settings, recogniser.bundle.card.id
     assert isinstance(recogniser.reader, Reader)
-    if settings.decoding.decoder == "greedy":
-        return [_Gathered(f"{model}, greedy", recogniser.reader, _by_loss)]
     language = recogniser.language_model_id
     own = f"{model} + {language}" if language else f"{model}, beam, no language model"
     greedy = replace(settings.decoding, decoder="greedy", hotword=(), hotwords_file=None, nbest=1)
-    return [
-        _Gathered(own, recogniser.reader, _in_search(recogniser)),
-        _Gathered(f"{model}, greedy", Reader(replace(settings, decoding=greedy)), _by_loss),
-    ]
+    other = replace(settings, decoding=greedy, lm_path=None)
+    systems = [_Gathered(f"{model}, greedy", Reader(other), _ranks_by(other))]
+    if settings.decoding.decoder != "greedy":
+        systems.insert(0, _Gathered(own, recogniser.reader, _ranks_by(settings)))
+    return systems
 
 
-def _by_loss(found: Array, text: str, lost: float) -> float | None:
-    return -lost
+def _ranks_by(settings: ReaderSettings) -> Worth:
+    """What a decoder ranks texts by.
 
-
-def _in_search(recogniser: Recogniser) -> Worth:
-    """What the search ranks texts by.
-
-    The search itself is asked what language model, word bonus and hotwords add: frames that leave it no choice but the
+    A search by itself is asked what language model, word bonus and hotwords add: frames that leave it no choice but the
     text are decoded, so there is no second reckoning that could differ.
     """
-    settings = recogniser.settings
     alphabet, temperature = settings.card.alphabet, settings.decoding.softening
     language_model = None if settings.lm_path is None else LanguageModel.load(settings.lm_path)
     asked = decoding.build(alphabet, language_model, settings.decoding, settings.sounding)
-    if isinstance(asked, decoding.BothSearch):
-        both = asked
-        return lambda found, text, lost: both.total(found, text)
+    if isinstance(asked, decoding.BothSearch | decoding.Respelling):
+        by_both = asked
+        return lambda found, text, lost: by_both.total(found, text)
+    if settings.decoding.decoder == "greedy":
+        return lambda found, text, lost: -lost
     alone = decoding.build(alphabet, language_model, replace(settings.decoding, decoder="python", nbest=1))
 
     def worth(found: Array, text: str, lost: float) -> float | None:
