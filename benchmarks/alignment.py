@@ -28,7 +28,7 @@ import soundfile
 from transcribe_cli import audio
 from transcribe_cli.align import TextOptions, passages
 from transcribe_cli.alignment.forced import AlignedWord, ExtraSpeech, TextWord, align_text, spell
-from transcribe_cli.alignment.words import align_words, word_labels
+from transcribe_cli.alignment.words import align_words
 from transcribe_cli.alphabet import Alphabet
 from transcribe_cli.audio.manifest import read_manifest
 from transcribe_cli.ctc.collapse import greedy
@@ -236,7 +236,7 @@ def edges(
         loud = level > floor + 0.35 * (top - floor)
         labels = np.asarray(alphabet.encode(text))
         starts, ends = align(log_probs, labels, alphabet.blank, checked=True).spans()
-        first, last = word_labels(labels, alphabet)
+        first, last = alphabet.words(labels)
         begin, end = starts[first] * frame, ends[last] * frame
         for a, b in itertools.pairwise(change):
             after = int(np.searchsorted(begin, (a + b) / 200))

@@ -3,6 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
+Places = NDArray[np.intp]
+
 
 @dataclass(frozen=True, slots=True)
 class Alphabet:
@@ -55,6 +60,31 @@ class Alphabet:
         if self.boundary is not None and self.boundary != " ":
             joined = joined.replace(self.boundary, " ")
         return " ".join(joined.split())
+
+    def words(self, labels: Places) -> tuple[Places, Places]:
+        """Places of each word's first and last label among labels (L,), boundaries left out: two (words,) arrays.
+
+        A unit that holds the boundary inside itself ("▁the") belongs to the word it goes on with.
+        """
+        if self.boundary is None:
+            every = np.arange(len(labels))
+            return every, every
+        if self.boundary_id is not None and not self._by_length:
+            gaps = np.flatnonzero(labels == self.boundary_id)
+            return np.concatenate(([0], gaps + 1)), np.concatenate((gaps - 1, [len(labels) - 1]))
+        first: list[int] = []
+        last: list[int] = []
+        fresh = True
+        for place, label in enumerate(labels):
+            for n, piece in enumerate(self.tokens[label].split(self.boundary)):
+                fresh = fresh or n > 0
+                if piece and fresh:
+                    first.append(place)
+                    last.append(place)
+                    fresh = False
+                elif piece:
+                    last[-1] = place
+        return np.asarray(first, dtype=np.intp), np.asarray(last, dtype=np.intp)
 
     def _split(self, text: str) -> Sequence[str]:
         words = text.split()

@@ -11,7 +11,6 @@ from ..alphabet import Alphabet
 from ..ctc.viterbi import with_mandatory_blanks
 from ..errors import CTCError
 from ..options import check, option
-from .words import word_labels
 
 Places = npt.NDArray[np.intp]
 
@@ -97,7 +96,7 @@ def lay_out(words: Sequence[TextWord], alphabet: Alphabet, options: ForcedOption
         if labels and alphabet.boundary_id is not None:
             labels.append(alphabet.boundary_id)
         codes = alphabet.encode(" ".join(part))
-        first, last = word_labels(np.asarray(codes, dtype=np.intp), alphabet)
+        first, last = alphabet.words(np.asarray(codes, dtype=np.intp))
         if len(first) != len(part):
             raise CTCError("a spelling holds white space or a word boundary: give one word at a time")
         firsts.append(first + len(labels))

@@ -47,7 +47,7 @@ def align_words(
     if log_probs.ndim != 2 or log_probs.shape[1] != len(alphabet):
         raise CTCError(f"emissions of shape {log_probs.shape} do not fit an alphabet of {len(alphabet)} tokens")
     path = align(log_probs, labels, alphabet.blank, checked=True)
-    first, last = word_labels(labels, alphabet)
+    first, last = alphabet.words(labels)
     starts, ends = path.spans()
     said = log_probs[np.arange(len(log_probs)), np.append(labels, alphabet.blank)[path.frames]]
     begin, end = starts[first], ends[last]
@@ -58,34 +58,6 @@ def align_words(
         Word(word, start, end, confidence)
         for word, (start, end), confidence in zip(texts, times.tolist(), sure.tolist(), strict=True)
     )
-
-
-def word_labels(labels: npt.NDArray[np.intp], alphabet: Alphabet) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Places of each word's first and last label, boundaries left out: two (W,) arrays.
-
-    A unit that holds the boundary inside itself ("▁the") belongs to the word it goes on with.
-    """
-    if alphabet.boundary is None:
-        every = np.arange(len(labels))
-        return every, every
-    if alphabet.boundary_id is not None and all(
-        len(token) == 1 for token in alphabet.tokens if token != alphabet.tokens[alphabet.blank]
-    ):
-        gaps = np.flatnonzero(labels == alphabet.boundary_id)
-        return np.concatenate(([0], gaps + 1)), np.concatenate((gaps - 1, [len(labels) - 1]))
-    first: list[int] = []
-    last: list[int] = []
-    fresh = True
-    for place, label in enumerate(labels):
-        for n, piece in enumerate(alphabet.tokens[label].split(alphabet.boundary)):
-            fresh = fresh or n > 0
-            if piece and fresh:
-                first.append(place)
-                last.append(place)
-                fresh = False
-            elif piece:
-                last[-1] = place
-    return np.asarray(first, dtype=np.intp), np.asarray(last, dtype=np.intp)
 
 
 def word_limits(

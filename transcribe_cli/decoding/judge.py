@@ -14,7 +14,7 @@ from itertools import islice, product
 import numpy as np
 from numpy.typing import NDArray
 
-from ..alphabet import Alphabet
+from ..alphabet import Alphabet, Places
 from ..ctc.lattice import why_impossible
 from ..ctc.many import losses
 from ..ctc.viterbi import align
@@ -23,7 +23,6 @@ from .lexicon import Lexicon
 
 Rows = NDArray[np.floating]
 Words = tuple[str, ...]
-Places = NDArray[np.intp]
 
 _READINGS = 4  # most ways of pronouncing a few words that are looked at
 _HALF = 0.5
@@ -81,11 +80,10 @@ class Judge:
     def places(self, text: Words) -> tuple[Places, Places]:
         """First row and one past the last of every word, by its letters: two (words,) arrays, of a text that fits."""
         letters = self._heads.letters
-        path = align(self.letters, letters.encode(" ".join(text)), letters.blank, checked=True)
-        starts, ends = path.spans()
-        sizes = np.array([len(word) for word in text])
-        first = np.concatenate(([0], np.cumsum(sizes + 1)[:-1]))
-        return starts[first], ends[first + sizes - 1]
+        labels = np.asarray(letters.encode(" ".join(text)), np.intp)
+        starts, ends = align(self.letters, labels, letters.blank, checked=True).spans()
+        first, last = letters.words(labels)
+        return starts[first], ends[last]
 
     def pronunciations(self, word: str) -> tuple[str, ...]:
         """How a word sounds by the lexicon; () where it lacks it."""
