@@ -379,11 +379,13 @@ def test_a_network_of_letters_and_sounds_is_exported_with_a_lexicon_for_its_lang
         assert isinstance(recogniser.reader._decoder, BothSearch)
         recogniser.transcribe(np.zeros(16000, np.float32))
 
-    # exported again, it keeps both; without a language model it has no need of a lexicon
+    # exported again, it keeps both; without a language model greedy reading spells by the whole dictionary
     export.export([tmp_path / "run/last.pt"], bundle, "2", "float32")
     assert verify(find(str(bundle))) == {"model.onnx": True, "lm.bin": True, "lexicon.gz": True}
     export.export([tmp_path / "run/last.pt"], tmp_path / "bare", "1", "float32")
-    assert find(str(tmp_path / "bare")).card.lexicon is None
+    bare = lexicon.load(find(str(tmp_path / "bare")).lexicon_path)
+    assert len(bare) > 100_000
+    assert bare.sounding("bee") == ("6A",)
 
 
 @ignore_exporter

