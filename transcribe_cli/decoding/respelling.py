@@ -18,7 +18,8 @@ from ..alphabet import Alphabet
 from .hypothesis import Decoder, Hypothesis, checked
 from .judge import Heads, Judge, Rows, Words
 
-_STRANGER = 6.0  # nats that a word costs which the lexicon lacks
+# nats that a word costs, or short words would be heard in every sound; and what one costs besides that the lexicon lacks
+_WORD, _STRANGER = 2.0, 6.0
 _EDGE = 1  # rows before and after a few words that may belong to them
 # readings other than the best path: up to two runs of it, of the cheapest eight, read as their second or third best
 _CHANGES, _SECOND, _MOST_NATS = 8, 2, 3.0
@@ -70,14 +71,13 @@ class Respelling:
     def total(self, log_probs: NDArray[np.floating], text: str) -> float:
         """What a whole text is worth by both heads; −inf where it does not fit the rows."""
         judge, words = self._judge(log_probs), tuple(text.split())
-        return float(judge.worth([words], [(0, len(log_probs))])[0] - self._strangers(words, judge))
+        return float(judge.worth([words], [(0, len(log_probs))])[0] - self._cost(words, judge))
 
     def _judge(self, log_probs: NDArray[np.floating]) -> Judge:
         return Judge(self._heads, log_probs, lambda word: bool(self._heads.lexicon.sounding(word)))
 
-    def _strangers(self, words: Words, judge: Judge) -> float:
-        """What the words cost that the lexicon lacks."""
-        return _STRANGER * sum(not judge.pronunciations(word) for word in words)
+    def _cost(self, words: Words, judge: Judge) -> float:
+        return _WORD * len(words) + _STRANGER * sum(not judge.pronunciations(word) for word in words)
 
     def _spelt(self, text: Words, judge: Judge) -> Words:
         begin, end = judge.places(text)
@@ -94,7 +94,7 @@ class Respelling:
             texts += said
             rows += [(low, high)] * len(said)
         worth = judge.worth(texts, rows) if texts else np.zeros(0)
-        worth -= [self._strangers(words, judge) for words in texts]
+        worth -= [self._cost(words, judge) for words in texts]
         best: dict[tuple[int, int], int] = {}
         for i, span in enumerate(rows):
             if span not in best or worth[i] > worth[best[span]]:
