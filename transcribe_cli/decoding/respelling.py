@@ -18,7 +18,7 @@ from ..alphabet import Alphabet
 from .hypothesis import Decoder, Hypothesis, checked
 from .judge import Heads, Judge, Rows, Words
 
-# nats that a word costs, or short words would be heard in every sound; and what one costs besides that the lexicon lacks
+# nats that a word costs, or short words would be heard in every sound; and one that the lexicon lacks, besides
 _WORD, _STRANGER = 2.0, 6.0
 _EDGE = 1  # rows before and after a few words that may belong to them
 # readings other than the best path: up to two runs of it, of the cheapest eight, read as their second or third best
