@@ -90,7 +90,7 @@ class Recogniser:
             decoding = tuned(decoding, own)
         sounding = Sounding.of(self.bundle.card.sounds, self.bundle.lexicon_path)
         self.settings = settings = ReaderSettings(self.bundle.card, lm_path, decoding, options.segments, sounding)
-        # the network is read by a library that leaves Python free meanwhile: both parts at once start a third sooner
+        # the network is read by a library that leaves Python free meanwhile: both parts at once
         with ThreadPoolExecutor(1) as beside:
             reader = beside.submit(ReaderPool, settings, jobs) if jobs else beside.submit(Reader, settings)
             self.network = Network(self.bundle, options.runtime)

@@ -35,20 +35,23 @@ class ReaderSettings:
 
 
 class Reader:
-    """Turns stretches into segments in the calling thread. Loading it loads the language model."""
+    """Turns stretches into segments in the calling thread. Loading it loads the language model.
+
+    decoder: what it decodes with, for questions; decoding goes through `read`.
+    """
 
     def __init__(self, settings: ReaderSettings) -> None:
         self._settings = settings
         greedy = settings.decoding.decoder == "greedy"
         language_model = None if settings.lm_path is None or greedy else LanguageModel.load(settings.lm_path)
         self._lock = threading.Lock()  # a decoder keeps its search in itself, and several recordings are read at once
-        self._decoder = decoding.build(settings.card.alphabet, language_model, settings.decoding, settings.sounding)
+        self.decoder = decoding.build(settings.card.alphabet, language_model, settings.decoding, settings.sounding)
 
     def read(self, emissions: Emissions) -> list[Segment]:
         """One stretch → its segments; an empty list where no word is the best explanation."""
         card, options = self._settings.card, self._settings.segments
         with self._lock:
-            hypotheses = self._decoder.decode(emissions.log_probs)
+            hypotheses = self.decoder.decode(emissions.log_probs)
         if not hypotheses[0].text:
             return []
         words = align_words(

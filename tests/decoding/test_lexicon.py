@@ -78,8 +78,9 @@ def test_its_file_holds_all_of_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [b"", b"no gzip", gzip.compress(b"AA AE 0\n0\tah\n")[:-9], gzip.compress(b"AA AE 0\n"),
+     gzip.compress(b"AA AE 0\n0\tah\tah\n1\n"),
      gzip.compress(b"AA AE x\n0\tah\n"), gzip.compress(b"AA AE 0\nno tab\n"), gzip.compress(b"AA 0\n\xff\tah\n")],
-    ids=["empty", "no gzip", "cut off", "no entries", "no checksum", "no tab", "no UTF-8"],
+    ids=["empty", "no gzip", "cut off", "no entries", "tabs in one line", "no checksum", "no tab", "no UTF-8"],
 )  # fmt: skip
 def test_a_damaged_file_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.gz").write_bytes(content)

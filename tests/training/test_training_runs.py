@@ -376,7 +376,7 @@ def test_a_network_of_letters_and_sounds_is_exported_with_a_lexicon_for_its_lang
     assert verify(found) == {"model.onnx": True, "lm.bin": True, "lexicon.gz": True}
     assert lexicon.load(found.lexicon_path).entries() == [("a", "2"), ("bee", "6A"), ("a", "<")]
     with Recogniser(Options(model=ModelOptions(model=str(bundle)))) as recogniser:
-        assert isinstance(recogniser.reader._decoder, BothSearch)
+        assert isinstance(recogniser.reader.decoder, BothSearch)
         recogniser.transcribe(np.zeros(16000, np.float32))
 
     # exported again, it keeps both; without a language model greedy reading spells by the whole dictionary

@@ -4,13 +4,16 @@ import numpy as np
 import numpy.typing as npt
 
 
+def run_starts(path: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """First frame of every run of equal columns of a path (T,)."""
+    return np.flatnonzero(np.concatenate(([True], path[1:] != path[:-1]))) if len(path) else np.zeros(0, np.intp)
+
+
 def collapse(path: npt.ArrayLike, blank: int = 0) -> list[int]:
     """Path (T,) of columns → labels without blanks. The order matters: merging after dropping would lose repeats."""
     columns = np.asarray(path, dtype=np.intp)
-    if len(columns) == 0:
-        return []
-    fresh = np.concatenate(([True], columns[1:] != columns[:-1]))
-    return [int(column) for column in columns[fresh & (columns != blank)]]
+    said = columns[run_starts(columns)]
+    return [int(column) for column in said[said != blank]]
 
 
 def greedy(log_probs: npt.ArrayLike, blank: int = 0) -> list[int]:

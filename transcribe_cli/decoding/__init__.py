@@ -51,7 +51,11 @@ def build(
     if sounding is None:
         return _of_letters(alphabet, language_model, options, fitted)
     engine = options.decoder in ("python", "fast")  # to insist on it is to do without all else
-    if sounding.lexicon_path is None or engine or (language_model is not None and language_model.unit != "word"):
+    # a model of characters, or a binary that does not say which words it has
+    wordless = language_model is not None and (
+        language_model.unit != "word" or not (language_model.words or options.decoder == "greedy")
+    )
+    if sounding.lexicon_path is None or engine or wordless:
         return _OfLetters(_of_letters(alphabet, language_model, options, fitted), alphabet)
     known, matcher = lexicon.load(sounding.lexicon_path), hot.HotwordMatcher(fitted) if fitted else None
     if matcher is not None:
@@ -60,8 +64,6 @@ def build(
         by_letters = _of_letters(alphabet, None, options, fitted)
         kept = frozenset(matcher.words) if matcher is not None else frozenset()
         return Respelling(Heads(alphabet, sounding.alphabet, known, options.softening), by_letters, kept)
-    if not language_model.words:  # a binary that does not say which
-        return _OfLetters(_of_letters(alphabet, language_model, options, fitted), alphabet)
     known = known.completed(language_model.words, alphabet)
     heads = Heads(alphabet, sounding.alphabet, known, options.softening)
     several = replace(options, nbest=max(options.nbest, SEARCHED))

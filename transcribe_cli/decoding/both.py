@@ -62,7 +62,7 @@ class BothSearch:
             *self._by_words.decode(log_probs[:, size:], context),
             *self._by_letters.decode(log_probs[:, :size], context),
         ]
-        judge = Judge(self._heads, log_probs, self._lm.knows)
+        judge = Judge(self._heads, log_probs)
         # what the sounds say may have more letters than there are rows; what the letters say never has
         texts = [text for text in dict.fromkeys(tuple(one.text.split()) for one in found) if judge.fits(text)]
         pivot = next((text for text in texts if text), ())
@@ -79,7 +79,7 @@ class BothSearch:
 
     def total(self, log_probs: Rows, text: str) -> float:
         """What a whole text is worth by both; −inf where it does not fit the rows."""
-        return self._judged(tuple(text.split()), Judge(self._heads, log_probs, self._lm.knows), "").total
+        return self._judged(tuple(text.split()), Judge(self._heads, log_probs), "").total
 
     def _judged(self, text: Words, judge: Judge, context: str) -> Hypothesis:
         acoustic = float(judge.worth([text], [(0, len(judge.letters))])[0])

@@ -7,7 +7,7 @@ that the lexicon lacks sounds as it was heard where the letters read it, or as i
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..alphabet import Alphabet, Places
+from ..ctc.collapse import run_starts
 from ..ctc.lattice import why_impossible
 from ..ctc.many import losses
 from ..ctc.viterbi import align
@@ -46,10 +47,9 @@ class Judge:
     Args:
         heads: of the network.
         log_probs: (T, letters and sounds) natural log-probabilities.
-        knows: whether a word is one that the search may take without being told how it sounds.
     """
 
-    def __init__(self, heads: Heads, log_probs: Rows, knows: Callable[[str], bool]) -> None:
+    def __init__(self, heads: Heads, log_probs: Rows) -> None:
         size = len(heads.letters)
         self._heads = heads
         self.letters = softened(log_probs[:, :size], heads.temperature)
@@ -58,7 +58,7 @@ class Judge:
         self._columns = {of_sound: i for i, of_sound in enumerate(self.codes) if of_sound}
         self._pronounced: dict[str, tuple[str, ...]] = {}
         self.heard = list(_read(self.sounds, heads.sounds, self.codes))
-        self._strangers = self._as_heard(knows)  # unknown words → their sounds
+        self._as_heard = self._side_by_side()
 
     def worth(self, texts: Sequence[Words], spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         """Of texts, each over its rows [first, end): (texts,); −∞ where one does not fit its rows."""
@@ -109,27 +109,25 @@ class Judge:
         if found:
             return found
         by_rule = self._heads.lexicon.by_rule(word)
-        return (self._strangers[word], by_rule) if word in self._strangers else (by_rule,)
+        return (self._as_heard[word], by_rule) if word in self._as_heard else (by_rule,)
 
-    def _as_heard(self, knows: Callable[[str], bool]) -> dict[str, str]:
-        """Unknown words that the letters read, with what the sounds read at the same place."""
+    def _side_by_side(self) -> dict[str, str]:
+        """Words that the letters read, with what the sounds read at the same place."""
         middles, found = [(first + last) / 2 for _, first, last in self.heard], {}
         letters = self._heads.letters
         for word, first, last in _read(self.letters, letters, letters.tokens):
             middle = (first + last) / 2
             near = self.heard[bisect_left(middles, middle - _APART) : bisect_right(middles, middle + _APART)]
-            if len(near) == 1 and not knows(word):
+            if len(near) == 1:
                 found[word] = near[0][0]
         return found
 
 
 def _read(log_probs: Rows, alphabet: Alphabet, adds: Sequence[str]) -> Iterator[tuple[str, int, int]]:
     """The best path's words, the first row of each one's first unit and of its last; adds: what a column adds."""
-    if not len(log_probs):
-        return
     best = log_probs.argmax(axis=1)
     word: list[tuple[int, str]] = []
-    for row in np.flatnonzero(np.concatenate(([True], best[1:] != best[:-1]))).tolist():
+    for row in run_starts(best).tolist():
         token = int(best[row])
         if token == alphabet.boundary_id and word:
             yield "".join(unit for _, unit in word), word[0][0], word[-1][0]

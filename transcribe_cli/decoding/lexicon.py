@@ -127,8 +127,8 @@ class Lexicon:
 
     def completed_by_rule(self, vocabulary: Collection[str], alphabet: Alphabet) -> "Lexicon":
         """As `completed`, whatever the checksum says."""
-        known = set(self.in_order())
-        missing = [word for word in vocabulary if word not in known and alphabet.spells(word)]
+        lacking = np.isin(_hashes(vocabulary, len(vocabulary)), self._hashes, invert=True).tolist()
+        missing = [word for word, lacks in zip(vocabulary, lacking, strict=True) if lacks and alphabet.spells(word)]
         if not missing:
             return self
         more = [(word, self.by_rule(word)) for word in missing]
@@ -161,4 +161,7 @@ def load(path: str | Path) -> Lexicon:
     n_entries = lines.count("\n")
     if not sounds or not checksum.isdecimal() or not n_entries or lines.count("\t") != n_entries:
         raise ModelError(f"{path}: no pronunciation lexicon, or a damaged one")
-    return Lexicon(tuple(sounds), SortedLines(iter(lines.splitlines())), int(checksum))
+    found = Lexicon(tuple(sounds), SortedLines(iter(lines.splitlines())), int(checksum))
+    if found.sounding(""):  # as many tabs as lines, but not one in each
+        raise ModelError(f"{path}: no pronunciation lexicon, or a damaged one")
+    return found

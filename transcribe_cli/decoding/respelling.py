@@ -7,7 +7,7 @@ read otherwise, and of all that words of the lexicon make of them, and of what t
 to both heads is written. A word that the lexicon lacks may stay, at a cost: names are such words.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import combinations, groupby, islice, product
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..alphabet import Alphabet
+from ..ctc.collapse import run_starts
 from .hypothesis import Decoder, Hypothesis, checked
 from .judge import Heads, Judge, Rows, Words
 
@@ -62,7 +63,7 @@ class Respelling:
         text = tuple(found[0].text.split())
         if not text:
             return found  # sounds alone, without letters, are no words
-        judge = self._judge(log_probs)
+        judge = Judge(self._heads, log_probs)
         spelt = self._spelt(text, judge)
         if not judge.fits(spelt):  # each word has room by itself, but rows between two were counted twice
             return found
@@ -70,11 +71,8 @@ class Respelling:
 
     def total(self, log_probs: NDArray[np.floating], text: str) -> float:
         """What a whole text is worth by both heads; −inf where it does not fit the rows."""
-        judge, words = self._judge(log_probs), tuple(text.split())
+        judge, words = Judge(self._heads, log_probs), tuple(text.split())
         return float(judge.worth([words], [(0, len(log_probs))])[0] - self._cost(words, judge))
-
-    def _judge(self, log_probs: NDArray[np.floating]) -> Judge:
-        return Judge(self._heads, log_probs, lambda word: bool(self._heads.lexicon.sounding(word)))
 
     def _cost(self, words: Words, judge: Judge) -> float:
         return _WORD * len(words) + _STRANGER * sum(not judge.pronunciations(word) for word in words)
@@ -83,6 +81,7 @@ class Respelling:
         begin, end = judge.places(text)
         written = [(int(first), int(last) - 1, word) for word, first, last in zip(text, begin, end, strict=True)]
         spots = _spots(written, [(first, last, word) for word, first, last in judge.heard])
+        doubtful: list[tuple[_Spot, slice]] = []  # with which of the texts are its own
         texts: list[Words] = []
         rows: list[tuple[int, int]] = []
         for i, spot in enumerate(spots):
@@ -91,16 +90,14 @@ class Respelling:
             low = max(spot.first - _EDGE, spots[i - 1].last + 1 if i else 0)
             high = min(spot.last + 1 + _EDGE, spots[i + 1].first if i + 1 < len(spots) else len(judge.letters))
             said = list(dict.fromkeys([tuple(spot.written), *self._readings(judge, low, high)]))
+            doubtful.append((spot, slice(len(texts), len(texts) + len(said))))
             texts += said
             rows += [(low, high)] * len(said)
-        worth = judge.worth(texts, rows) if texts else np.zeros(0)
-        worth -= [self._cost(words, judge) for words in texts]
-        best: dict[tuple[int, int], int] = {}
-        for i, span in enumerate(rows):
-            if span not in best or worth[i] > worth[best[span]]:
-                best[span] = i
-        chosen = (texts[i] for i in best.values())
-        return tuple(word for spot in spots for word in (spot.written if self._settled(spot, judge) else next(chosen)))
+        if texts:
+            worth = judge.worth(texts, rows) - [self._cost(words, judge) for words in texts]
+            for spot, own in doubtful:
+                spot.written = list(texts[own][int(worth[own].argmax())])
+        return tuple(word for spot in spots for word in spot.written)
 
     def _settled(self, spot: _Spot, judge: Judge) -> bool:
         """Whether the letters' words are what was heard, or not to be doubted, or there are none."""
@@ -136,18 +133,18 @@ def _spots(written: list[tuple[int, int, str]], heard: list[tuple[int, int, str]
     return spots
 
 
-def _read_otherwise(log_probs: Rows, alphabet: Alphabet, adds: tuple[str, ...] | list[str]) -> list[Words]:
+def _read_otherwise(log_probs: Rows, alphabet: Alphabet, adds: Sequence[str]) -> list[Words]:
     """The best path's words, and those of it with one or two runs changed, what costs least first.
 
     adds: what a column's token adds to a word.
     """
     best = log_probs.argmax(axis=1)
-    starts = np.concatenate(([0], np.flatnonzero(best[1:] != best[:-1]) + 1))
-    runs = best[starts].tolist()
+    starts = run_starts(best)
+    runs, in_blank = best[starts].tolist(), best[starts] == alphabet.blank
     relative = log_probs - log_probs[np.arange(len(best)), best][:, None]
     # a run is another token in all of its rows; within blanks a token needs one row
     gains = np.add.reduceat(relative, starts)
-    gains[best[starts] == alphabet.blank] = np.maximum.reduceat(relative, starts)[best[starts] == alphabet.blank]
+    gains[in_blank] = np.maximum.reduceat(relative, starts)[in_blank]
     gains[np.arange(len(runs)), runs] = -np.inf
     second = np.argsort(-gains, axis=1)[:, :_SECOND]
     changes = [

@@ -204,30 +204,33 @@ def _systems(recogniser: Recogniser) -> list[_Gathered]:
     """What was asked for and, beside it, greedy decoding."""
     settings, model = recogniser.settings, recogniser.bundle.card.id
     assert isinstance(recogniser.reader, Reader)
+    asked = recogniser.reader
+    if settings.decoding.decoder == "greedy":
+        return [_Gathered(f"{model}, greedy", asked, _ranks_by(asked, settings))]
     language = recogniser.language_model_id
     own = f"{model} + {language}" if language else f"{model}, beam, no language model"
     greedy = replace(settings.decoding, decoder="greedy", hotword=(), hotwords_file=None, nbest=1)
-    other = replace(settings, decoding=greedy, lm_path=None)
-    systems = [_Gathered(f"{model}, greedy", Reader(other), _ranks_by(other))]
-    if settings.decoding.decoder != "greedy":
-        systems.insert(0, _Gathered(own, recogniser.reader, _ranks_by(settings)))
-    return systems
+    beside = replace(settings, decoding=greedy)
+    reader = Reader(beside)
+    return [
+        _Gathered(own, asked, _ranks_by(asked, settings)),
+        _Gathered(f"{model}, greedy", reader, _ranks_by(reader, beside)),
+    ]
 
 
-def _ranks_by(settings: ReaderSettings) -> Worth:
-    """What a decoder ranks texts by.
+def _ranks_by(reader: Reader, settings: ReaderSettings) -> Worth:
+    """What a reader's decoder ranks texts by.
 
     A search by itself is asked what language model, word bonus and hotwords add: frames that leave it no choice but the
     text are decoded, so there is no second reckoning that could differ.
     """
-    alphabet, temperature = settings.card.alphabet, settings.decoding.softening
-    language_model = None if settings.lm_path is None else LanguageModel.load(settings.lm_path)
-    asked = decoding.build(alphabet, language_model, settings.decoding, settings.sounding)
-    if isinstance(asked, decoding.BothSearch | decoding.Respelling):
-        by_both = asked
+    if isinstance(reader.decoder, decoding.BothSearch | decoding.Respelling):
+        by_both = reader.decoder
         return lambda found, text, lost: by_both.total(found, text)
     if settings.decoding.decoder == "greedy":
         return lambda found, text, lost: -lost
+    alphabet, temperature = settings.card.alphabet, settings.decoding.softening
+    language_model = None if settings.lm_path is None else LanguageModel.load(settings.lm_path)
     alone = decoding.build(alphabet, language_model, replace(settings.decoding, decoder="python", nbest=1))
 
     def worth(found: Array, text: str, lost: float) -> float | None:
