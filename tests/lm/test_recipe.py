@@ -102,6 +102,23 @@ def test_transcripts_take_part_with_a_fixed_weight_and_without_tested_sentences(
     assert "quite" in layout.vocabulary(tmp_path / "out" / "lm.bin")
 
 
+def test_a_word_must_be_seen_as_often_as_its_texts_are_large(data: Path, tmp_path: Path) -> None:
+    def known(one: str, two: str) -> bool:
+        for name, text in (("one", one), ("two", two)):
+            (data / "text" / f"{name}.txt").write_text("\n".join([*sentences(600, seed=3), *[text] * bool(text)]))
+        output = tmp_path / f"{len(one)}-{len(two)}"
+        card = recipe.build(recipe.load(tmp_path / "lm.toml"), data, output)
+        assert "4 or 8 times" in card["vocabulary"]
+        return "thimble" in layout.vocabulary(output / "lm.bin")
+
+    (data / "text" / "two.txt.xz").unlink()
+    text = RECIPE.replace("min_count = 1", "min_count = 4").replace('name = "first"', 'name = "first"\nmin_count = 8')
+    (tmp_path / "lm.toml").write_text(text)
+    cases = [(8, 0), (0, 4), (4, 2), (7, 0), (4, 1)]
+    seen = [known("thimble " * one, "thimble " * two) for one, two in cases]
+    assert seen == [True, True, True, False, False]
+
+
 def test_sentences_that_are_tested_are_found_in_and_around_others() -> None:
     tested = ["go", "one two three"]
     sentences = ["go", "go on", "zero one two three four", "two three", "one two three", "two three four", "two"]

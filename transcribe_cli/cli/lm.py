@@ -231,10 +231,14 @@ def build_recipe(
     unit: Annotated[str | None, typer.Option(help="word or char, in place of the recipe's.")] = None,
     order: Annotated[int | None, typer.Option(help="Longest n-gram, in place of the recipe's.")] = None,
     max_bytes: Annotated[int | None, typer.Option(help="Size of the file, in place of the recipe's.", min=1)] = None,
+    max_words: Annotated[int | None, typer.Option(help="So many most frequent words at most.", min=1)] = None,
 ) -> None:
     """Build a model from many sources: one model each, mixed, pruned to a size, with a card."""
     steps = recipe.load(file)
-    steps = replace(steps, unit=unit or steps.unit, order=order or steps.order, max_bytes=max_bytes or steps.max_bytes)
+    steps = replace(
+        steps, unit=unit or steps.unit, order=order or steps.order, max_bytes=max_bytes or steps.max_bytes,
+        max_words=max_words or steps.max_words,
+    )  # fmt: skip
     recipe.build(steps, data, output, _say)
 
 

@@ -9,9 +9,10 @@ with the contexts' true frequencies, until its file fits.
 import json
 import time
 import tomllib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Sources that share one model, with the weight that suits the tuning texts, or a fixed one."""
+    """Sources that share one model, with the weight that suits the tuning texts, or a fixed one.
+
+    A word is known whose occurrences, each counted as one part in its component's `min_count`, make one together.
+    """
 
     name: str
     sources: tuple[Source, ...]
     weight: float | None = None
+    min_count: int | None = None  # where the recipe's would let in the misprints of a much larger text
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class Recipe:
     order: int = 3
     prune: tuple[int, ...] = (0, 0, 1)
     min_count: int = 3
+    max_words: int | None = None  # of those seen often enough, the most frequent
     max_bytes: int = 30_000_000
     bits: int = 8
     exclude: tuple[str, ...] = ()
@@ -163,6 +169,7 @@ def describe(
 ) -> dict[str, Any]:
     """The model's card: what it is made of, under which licences, how, and how well it predicts held-out text."""
     kinds = "characters" if recipe.unit == "char" else "words"
+    least = " or ".join(map(str, sorted({component.min_count or recipe.min_count for component in recipe.components})))
     return {
         "name": recipe.name,
         "unit": recipe.unit,
@@ -172,7 +179,7 @@ def describe(
         "estimation": "interpolated modified Kneser-Ney, one model a component, mixed linearly",
         "pruning": f"count thresholds {list(recipe.prune)} a component, then by relative entropy to the file's size",
         "quantisation_bits": recipe.bits,
-        "vocabulary": f"{vocabulary} {kinds} seen {recipe.min_count} times or more",
+        "vocabulary": f"{vocabulary} {kinds} seen {least} times or more",
         "weights": {c.name: round(float(w), 4) for c, w in zip(recipe.components, weights, strict=True)},
         "corpora": [
             {"component": component.name, "words": _count_words(texts[source.name].train), **_fields(source)}
@@ -301,11 +308,16 @@ def mixture_of(
     recipe: Recipe, data: Path, texts: dict[str, Texts], say: Say
 ) -> tuple[NGramModel, list[NDArray[np.float64]], NDArray[np.float64], int]:
     """The unpruned mixture, its contexts' frequencies in the weighted text, the weights, the number of words."""
-    total: Counter[str] = Counter()
-    for text in texts.values():
-        for line in recipe.units(text.train):
-            total.update(line.split())
-    vocabulary = {word for word, n in total.items() if n >= recipe.min_count}
+    total: defaultdict[str, Fraction] = defaultdict(Fraction)
+    for component in recipe.components:
+        occurrences: Counter[str] = Counter()
+        for source in component.sources:
+            for line in recipe.units(texts[source.name].train):
+                occurrences.update(line.split())
+        for word, n in occurrences.items():
+            total[word] += Fraction(n, component.min_count or recipe.min_count)
+    often = sorted((word for word, n in total.items() if n >= 1), key=lambda word: (-total[word], word))
+    vocabulary = frozenset(often[: recipe.max_words])
     say(f"vocabulary: {len(vocabulary)} of {len(total)} words")
     models, shares = [], []
     for component in recipe.components:
@@ -373,7 +385,7 @@ def fit(
         bytes_a_gram = max(0.5, (n_bytes - fixed) / max(1, sum(small.sizes[1:])))
     if fitting is None:
         path.unlink()
-        raise OptionError(f"{max_bytes} bytes are too few for {model.sizes[0]} words: raise max_bytes or min_count")
+        raise OptionError(f"{max_bytes} bytes are too few for {model.sizes[0]} words: raise max_bytes, or lower max_words")
     binary.write(fitting[1], path, bits)
     return fitting[1], fitting[0]
 
