@@ -2,6 +2,7 @@
 
 import json
 import lzma
+from collections import Counter
 from pathlib import Path
 
 import kenlm
@@ -117,6 +118,17 @@ def test_a_word_must_be_seen_as_often_as_its_texts_are_large(data: Path, tmp_pat
     cases = [(8, 0), (0, 4), (4, 2), (7, 0), (4, 1)]
     seen = [known("thimble " * one, "thimble " * two) for one, two in cases]
     assert seen == [True, True, True, False, False]
+
+
+def test_a_small_vocabulary_has_the_most_frequent_words(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "lm.toml").write_text(RECIPE)
+    arguments = ["lm", "recipe", str(tmp_path / "lm.toml"), "--data", str(data), "-o", str(tmp_path / "out")]
+    assert run([*arguments, "--max-words", "12"]) == 0
+    written = " ".join((tmp_path / "out" / "work" / name).read_text() for name in ("one.txt", "two.txt")).split()
+    ranked = [word for word, _ in Counter(written).most_common()]
+    known = set(layout.vocabulary(tmp_path / "out" / "lm.bin")) - {"<s>", "</s>", "<unk>"}
+    assert len(known) == 12
+    assert known <= set(ranked[:15])  # of the lines that are held out nothing is counted, so ranks shift a little
 
 
 def test_sentences_that_are_tested_are_found_in_and_around_others() -> None:

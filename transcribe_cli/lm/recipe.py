@@ -385,7 +385,7 @@ def fit(
         bytes_a_gram = max(0.5, (n_bytes - fixed) / max(1, sum(small.sizes[1:])))
     if fitting is None:
         path.unlink()
-        raise OptionError(f"{max_bytes} bytes are too few for {model.sizes[0]} words: raise max_bytes, or lower max_words")
+        raise OptionError(f"{max_bytes} bytes are too few for {model.sizes[0]} words: raise max_bytes, lower max_words")
     binary.write(fitting[1], path, bits)
     return fitting[1], fitting[0]
 
