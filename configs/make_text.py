@@ -19,10 +19,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from transcribe_cli.lm.recipe import overlap_hashes, overlaps, transcripts
 from transcribe_cli.lm.text import normalise_lines
+from transcribe_cli.outputs import atomically
 
 REPOSITORIES = {  # repository: which of its files
     "rcdm-uga/Gutenberg_Text": r".*\.txt",  # @a0b16d3
@@ -80,9 +82,12 @@ def lines_of(raw: str) -> Iterator[str]:
             yield line
 
 
-def book(job: tuple[Path, str, str, frozenset[str], frozenset[str]]) -> tuple[bool, list[str]]:
-    """Whether a book may be learnt from, and its normalised sentences; none of one that is not English."""
-    clone, blob, path, numbers, titles = job
+def book(place: tuple[Path, str, str], numbers: frozenset[str], titles: frozenset[str]) -> tuple[bool, list[str]]:
+    """Whether a book may be learnt from, and its normalised sentences; none of one that is not English.
+
+    place: clone, blob and path. numbers, titles: of tested books.
+    """
+    clone, blob, path = place
     raw = subprocess.run(["git", "-C", str(clone), "cat-file", "blob", blob], capture_output=True, check=False).stdout
     text = raw.decode("utf-8", "replace")
     head = text[:5000]
@@ -105,7 +110,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     numbers, titles = read_books(args.chapters, args.tested)
-    jobs, blobs = [], set()
+    places, blobs = [], set()
     for repository, pattern in REPOSITORIES.items():
         clone = args.clones / repository.split("/")[1]
         listed = subprocess.run(["git", "-C", str(clone), "ls-tree", "-rz", "HEAD"], capture_output=True, check=True)
@@ -113,22 +118,21 @@ def main() -> None:
             (_, kind, blob), path = entry.split("\t")[0].split(), entry.split("\t")[1]
             if kind == "blob" and re.fullmatch(pattern, path, re.S) and blob not in blobs:
                 blobs.add(blob)
-                jobs.append((clone, blob, path, numbers, titles))
+                places.append((clone, blob, path))
     said = [text for manifest in args.tested + args.spoken for text in transcripts(manifest, "")]
     forbidden = overlap_hashes(said)
     seen: set[int] = set()
     n_books = n_words = 0
-    with multiprocessing.Pool(args.jobs) as pool, args.out.with_suffix(".part").open("w", encoding="utf-8") as file:
-        for wanted, sentences in pool.imap(book, jobs, chunksize=8):
+    with multiprocessing.Pool(args.jobs) as pool, atomically(args.out) as file:
+        for wanted, sentences in pool.imap(partial(book, numbers=numbers, titles=titles), places, chunksize=8):
             new = [sentence for sentence in sentences if sentence.count(" ") < 4 or hash(sentence) not in seen]
             seen.update(map(hash, new))
             if not wanted or 2 * len(new) < len(sentences):
                 continue  # its sentences are not wanted from another edition either; or it is another edition
             overlapping = overlaps(new, forbidden)
             kept = [sentence for i, sentence in enumerate(new) if i not in overlapping]
-            file.writelines(f"{sentence}\n" for sentence in kept)
+            file.writelines(f"{sentence}\n".encode() for sentence in kept)
             n_books, n_words = n_books + bool(kept), n_words + sum(sentence.count(" ") + 1 for sentence in kept)
-    args.out.with_suffix(".part").rename(args.out)
     print(f"{n_books} books, {n_words} words", file=sys.stderr)
 
 

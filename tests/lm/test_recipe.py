@@ -120,6 +120,15 @@ def test_a_word_must_be_seen_as_often_as_its_texts_are_large(data: Path, tmp_pat
     assert seen == [True, True, True, False, False]
 
 
+def test_a_threshold_of_none_is_one_of_once(data: Path, tmp_path: Path) -> None:
+    def known(min_count: int) -> set[str]:
+        (tmp_path / "lm.toml").write_text(RECIPE.replace("min_count = 1", f"min_count = {min_count}"))
+        recipe.build(recipe.load(tmp_path / "lm.toml"), data, tmp_path / "out")
+        return set(layout.vocabulary(tmp_path / "out" / "lm.bin"))
+
+    assert known(0) == known(1)
+
+
 def test_a_small_vocabulary_has_the_most_frequent_words(data: Path, tmp_path: Path) -> None:
     (tmp_path / "lm.toml").write_text(RECIPE)
     arguments = ["lm", "recipe", str(tmp_path / "lm.toml"), "--data", str(data), "-o", str(tmp_path / "out")]
@@ -166,6 +175,7 @@ def test_held_out_lines_are_kept_apart_in_blocks() -> None:
         (lambda text: 'unit = "syllable"\n' + text, "unit cannot be 'syllable'"),
         (lambda text: text.replace('name = "first"', 'name = "first"\nweight = 1.5'), "fixed weights"),
         (lambda text: "order = 7\n" + text, "order cannot be 7"),
+        (lambda text: "max_words = 0\n" + text, "max_words cannot be 0"),
     ],
 )
 def test_senseless_recipe_is_refused_with_its_key(tmp_path: Path, change: object, message: str) -> None:

@@ -97,9 +97,15 @@ class Recipe:
             raise OptionError(f"unit cannot be {self.unit!r}: take word or char")
         if not 1 <= self.order <= 6:
             raise OptionError(f"order cannot be {self.order}: take 1 to 6")
+        if self.max_words is not None and self.max_words < 1:
+            raise OptionError(f"max_words cannot be {self.max_words}: take 1 or more")
         fixed = [component.weight for component in self.components if component.weight is not None]
         if not all(0 < weight < 1 for weight in fixed) or sum(fixed) >= 1 or len(fixed) == len(self.components):
             raise OptionError("fixed weights of components must lie between 0 and 1 and leave something to the others")
+
+    def least(self, component: Component) -> int:
+        """How often a word must be seen, at least once, that no other component has."""
+        return max(1, self.min_count if component.min_count is None else component.min_count)
 
     def units(self, lines: Iterable[str]) -> Iterable[str]:
         """Sentences as the model counts them."""
@@ -169,7 +175,7 @@ def describe(
 ) -> dict[str, Any]:
     """The model's card: what it is made of, under which licences, how, and how well it predicts held-out text."""
     kinds = "characters" if recipe.unit == "char" else "words"
-    least = " or ".join(map(str, sorted({component.min_count or recipe.min_count for component in recipe.components})))
+    least = " or ".join(map(str, sorted(set(map(recipe.least, recipe.components)))))
     return {
         "name": recipe.name,
         "unit": recipe.unit,
@@ -315,7 +321,7 @@ def mixture_of(
             for line in recipe.units(texts[source.name].train):
                 occurrences.update(line.split())
         for word, n in occurrences.items():
-            total[word] += Fraction(n, component.min_count or recipe.min_count)
+            total[word] += Fraction(n, recipe.least(component))
     often = sorted((word for word, n in total.items() if n >= 1), key=lambda word: (-total[word], word))
     vocabulary = frozenset(often[: recipe.max_words])
     say(f"vocabulary: {len(vocabulary)} of {len(total)} words")
