@@ -1,6 +1,6 @@
-"""Writes synthetic speech and its manifests: sentences of a folder of texts, read by hibari-tts and flite voices.
+"""Writes synthetic speech and its manifests: sentences of a folder of texts, read by hibari-tts, flite and Pico voices.
 
-    pip install "hibari-tts[fast]" soundfile soxr num2words        # and the program flite
+    pip install "hibari-tts[fast]" py-nanotts soundfile soxr num2words       # and the program flite
     python configs/make_speech.py --text ../shared/data/text --out build/speech --shards 240 --worker 0/2
 
 Voices are varied into pseudo-speakers by resampling and pace. Shards of 120 utterances, one FLAC and one JSONL each,
@@ -26,12 +26,14 @@ import soxr
 
 from transcribe_cli.lm.text import normalise
 
-SEED, SHARD, RATE = 11, 120, 16000
+SEED, SHARD, RATE = 12, 120, 16000
 VOICES = (  # engine, voice, share of the shards
-    ("hibari", "heart", 0.64),
-    ("flite", "slt", 0.12),
-    ("flite", "rms", 0.14),
-    ("flite", "awb", 0.10),
+    ("hibari", "heart", 0.50),
+    ("flite", "slt", 0.09),
+    ("flite", "rms", 0.11),
+    ("flite", "awb", 0.08),
+    ("pico", "en-US", 0.11),
+    ("pico", "en-GB", 0.11),
 )
 LESS = {"spoken_knox_council": 0.3, "spoken_sgd": 0.3, "books_gutenberg98": 0.8}  # machine-made or large texts
 Samples = npt.NDArray[np.float32]
@@ -70,16 +72,19 @@ def sentences(folder: Path, cache: Path, limit: int = 120_000) -> list[tuple[str
 
 
 class Speaker:
-    """Text → (samples, rate) by either engine."""
+    """Text → (samples, rate) by any of the engines."""
 
     def __init__(self) -> None:
         from hibari import Hibari
+        from py_nanotts import NanoTTS
 
-        self._hibari = Hibari(threads=1)
+        self._hibari, self._pico = Hibari(threads=1), NanoTTS()
 
     def __call__(self, engine: str, voice: str, text: str, speed: float, seed: int) -> tuple[Samples, int]:
         if engine == "hibari":
             return self._hibari(text, speed=speed, seed=seed), 24000
+        if engine == "pico":
+            return np.frombuffer(self._pico.speak(text, voice=voice, speed=speed), np.int16) / np.float32(32768), 16000
         with tempfile.NamedTemporaryFile(suffix=".wav") as file:
             stretch = f"duration_stretch={1 / speed:.3f}"
             subprocess.run(["flite", "-voice", voice, "--setf", stretch, "-t", text, "-o", file.name], check=True)
@@ -95,7 +100,7 @@ def shard(k: int, pairs: list[tuple[str, str]], say: Speaker, out: Path) -> floa
     for j in range(SHARD):
         spoken, written = pairs[(k * SHARD + j) % len(pairs)]
         if j % 12 == 0:  # a new pseudo-speaker
-            pitch = rng.uniform(0.74, 1.14) if voice in ("heart", "slt") else rng.uniform(0.86, 1.35)
+            pitch = rng.uniform(0.74, 1.14) if voice in ("heart", "slt", "en-US", "en-GB") else rng.uniform(0.86, 1.35)
             pace, who = rng.uniform(0.85, 1.3), f"{engine}-{voice}-{k:05d}-{j // 12}"
         speed = float(np.clip(pace / pitch * rng.uniform(0.93, 1.07), 0.55, 1.9))
         try:

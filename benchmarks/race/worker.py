@@ -18,10 +18,11 @@ LONGEST = 25.0  # seconds given at once to recognisers that have no way of their
 
 
 def transcribe(options):
-    """This project, as a library."""
-    from transcribe_cli import Transcriber
+    """This project, as a library in a process of its own, which holds its memory as the command does."""
+    from transcribe_cli import Transcriber, memory
     from transcribe_cli.decoding import DecodingOptions
 
+    memory.hold_small()
     greedy = options["decoder"] == "greedy"
     transcriber = Transcriber(
         options["model"],

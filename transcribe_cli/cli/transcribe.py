@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from .. import journal
+from .. import journal, memory
 from ..alignment.segments import SegmentOptions
 from ..audio import probe
 from ..audio.inputs import Input, find_inputs
@@ -125,20 +125,8 @@ def _engine(
         from ..cluster import Cluster
 
         return Cluster(options, output.jobs, len(plan.tasks))
-    _hold_memory_small()
+    memory.hold_small()  # a process that is ours may be told so; the library leaves its user's alone
     return Local(Recogniser(options, output.jobs))
-
-
-def _hold_memory_small() -> None:
-    """One heap for all threads, and large blocks given back at once: 9 MB less at the peak, for no time (glibc)."""
-    import ctypes
-
-    m_mmap_threshold, m_arena_max = -3, -8
-    # a process that is ours may be told so; the library leaves its user's alone
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # other systems have no such thing
-        libc = ctypes.CDLL(None)
-        libc.mallopt(m_arena_max, 1)
-        libc.mallopt(m_mmap_threshold, 1 << 19)
 
 
 class _Run:

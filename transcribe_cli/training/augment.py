@@ -148,7 +148,7 @@ def augment(
         if voices and rng.random() < options.babble_share:
             chosen = [voices[i] for i in rng.integers(len(voices), size=int(rng.integers(2, 7)))]
             added = babble(len(samples), chosen, rng)
-        elif options.noise_folder:
+        elif options.noise_folder and rng.random() < 0.5:  # steady noise must stay among what is heard
             noises = recordings(options.noise_folder, rate)
             added = babble(len(samples), [noises[int(rng.integers(len(noises)))]], rng)
         else:

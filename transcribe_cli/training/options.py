@@ -35,7 +35,7 @@ class AugmentOptions:
     noise_snr_db: tuple[float, float] = option((5.0, 30.0), "speech over noise, dB")
     noise_colour: tuple[float, float] = option((0.0, 2.0), "0 white, 1 pink, 2 brown")
     babble_share: float = option(0.35, "share of the noises that are other voices", minimum=0, maximum=1)
-    noise_folder: str = option("", "recordings of noise to draw from, in place of coloured noise")
+    noise_folder: str = option("", "recordings of noise: half of the noises that are no voices, else coloured")
     room_folder: str = option("", "impulse responses to draw from, in place of simulated rooms")
     volume: float = option(0.7, "probability of another level", minimum=0, maximum=1)
     volume_db: tuple[float, float] = option((-18.0, 6.0), "gain, dB")
