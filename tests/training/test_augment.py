@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import soundfile
 
 pytest.importorskip("torch")
 
@@ -58,6 +59,19 @@ def test_switching_a_kind_on_moves_no_draw_before_it():
     without = augment.augment(tone(300), RATE, AugmentOptions(), np.random.default_rng(9))[1]
     with_codec = augment.augment(tone(300), RATE, AugmentOptions(codec=1.0), np.random.default_rng(9))[1]
     assert {key: value for key, value in with_codec.items() if key != "codec"} == without
+
+
+def test_recordings_of_a_folder_are_half_of_the_noises_that_are_no_voices(tmp_path):
+    soundfile.write(tmp_path / "bell.wav", tone(3000), RATE)
+    noise = {"noise": 1.0, "babble_share": 0.0, "noise_snr_db": (10.0, 10.0), "noise_folder": str(tmp_path)}
+    options = dataclasses.replace(OFF, **noise)
+    samples = tone(440)
+    bells = 0
+    for seed in range(60):
+        noisy, _ = augment.augment(samples, RATE, options, np.random.default_rng(seed))
+        power = np.abs(np.fft.rfft(noisy - samples)) ** 2
+        bells += power[2990:3011].sum() > 0.9 * power.sum()
+    assert 18 < bells < 42
 
 
 def test_tempo_changes_length_and_keeps_pitch():
