@@ -3,7 +3,8 @@
     python docs/blocks.py README.md docs/*.md     # rewrites every block with what its commands print now
 
 A block fenced as ```console holds lines "$ command" and what the command prints (both streams); a line "…" stands for
-any lines. A file's blocks run one after the other in one folder, so later ones may use what earlier ones made.
+any lines, and within a line for anything on it: digits that processors round differently. A file's blocks run one after
+the other in one folder, so later ones may use what earlier ones made.
 """
 
 import os
@@ -58,22 +59,23 @@ def run(command: str, folder: str) -> str:
 
 
 def matches(expected: str, got: str) -> bool:
-    """Whether the output is the expected one, "…" lines standing for anything."""
+    """Whether the output is the expected one, "…" standing for anything: for lines by itself, else within its line."""
     pattern = "".join(
-        r"(?:.*\n)*?" if line.strip() == "…" else re.escape(line) for line in expected.splitlines(keepends=True)
+        r"(?:.*\n)*?" if line.strip() == "…" else re.escape(line).replace("…", ".*")
+        for line in expected.splitlines(keepends=True)
     )
     return re.fullmatch(pattern, got) is not None
 
 
 def rewrite(path: Path) -> None:
-    """Puts what the commands print now under each command whose output has no "…" of its own."""
+    """Puts what the commands print now under each command whose output has no "…" of its own, or is another."""
     with workplace() as folder:
 
         def fresh(match: re.Match[str]) -> str:
             text = ""
             for command, expected in commands(match[1]):
                 got = run(command, folder)
-                text += f"$ {command}\n" + (expected if "…\n" in expected and matches(expected, got) else got)
+                text += f"$ {command}\n" + (expected if "…" in expected and matches(expected, got) else got)
             return f"```console\n{text}```"
 
         path.write_text(BLOCK.sub(fresh, path.read_text()))

@@ -19,7 +19,7 @@ from transcribe_cli.decoding import BothSearch, lexicon  # noqa: E402
 from transcribe_cli.errors import ModelError, OutputError, TrainingError  # noqa: E402
 from transcribe_cli.evaluate.edits import count_all, total  # noqa: E402
 from transcribe_cli.pipeline import ModelOptions, Options, Recogniser  # noqa: E402
-from transcribe_cli.training import cache, checkpoint, export, loop, options, weights  # noqa: E402
+from transcribe_cli.training import cache, checkpoint, data, export, loop, options, weights  # noqa: E402
 from transcribe_cli.training import encoder as encoders  # noqa: E402
 from transcribe_cli.training.whisper import WhisperEncoder  # noqa: E402
 
@@ -308,6 +308,60 @@ def test_unreadable_audio_is_said_and_training_goes_on(beeps, tmp_path):
 def test_nothing_to_learn_from_is_an_error(beeps, tiny_encoder, tmp_path):
     run = cached(beeps, tiny_encoder, tmp_path / "empty")
     with pytest.raises(TrainingError, match="too little"):
+        loop.train(run, tmp_path / "run", quiet)
+
+
+@pytest.fixture(scope="module")
+def teacher(beeps, tmp_path_factory):
+    """The bundle of a network that learned the beeps a little."""
+    folder = tmp_path_factory.mktemp("teacher")
+    loop.train(small(beeps, "loop.epochs=6", "loop.seed=4"), folder / "run", quiet)
+    export.export([folder / "run/last.pt"], folder / "bundle", "1", "float32")
+    return folder / "bundle"
+
+
+@ignore_exporter
+def test_a_teacher_alone_is_followed_and_its_log_probabilities_are_what_is_learned(beeps, teacher, tmp_path):
+    def distance(*overrides):
+        """Mean divergence a row from the teacher, after a run that heard no text."""
+        run = small(beeps, f"loop.teacher={teacher}", "loop.teacher_weight=1", "network.dropout=0", *overrides)
+        folder = tmp_path / overrides[0].rpartition("=")[2]
+        loop.train(run, folder, quiet)
+        network, found, alphabet, _ = export.restore([folder / "last.pt"])
+        network.eval()
+        one = loop.Teacher(teacher, alphabet, found)
+        sums = rows_heard = 0.0
+        source, _ = loop.assemble(found, len(alphabet), 0)
+        (entries,), _ = source.entries(found.data.dev, set(source.names(found.data.dev)))
+        for entry in entries:
+            mel = torch.from_numpy(source(entry, 0))[None]
+            lengths = torch.tensor([mel.shape[1]])
+            with torch.no_grad():
+                log_probs, _, rows = network.both(mel.transpose(1, 2), lengths)
+            sums, rows_heard = sums + float(one.loss(mel, lengths, log_probs, rows)), rows_heard + int(rows[0])
+        return sums / rows_heard
+
+    assert distance("loop.epochs=20") < 0.3 * distance("loop.epochs=1")
+
+
+@ignore_exporter
+@pytest.mark.parametrize(
+    ("override", "why"),
+    [
+        ("network.stack=2", "writes a row each 40 ms"),
+        ("network.encoder=moonshine-tiny", "other features"),
+        ("data.units=phoneme", "other units"),
+        ("data.cache=there", "leave data.cache empty"),
+    ],
+)
+def test_a_teacher_that_cannot_be_followed_is_refused_before_training(
+    beeps, teacher, tmp_path, monkeypatch, override, why
+):
+    monkeypatch.chdir(tmp_path)
+    run = small(beeps, f"loop.teacher={teacher}", override)
+    if "moonshine" in override:  # its weights are not here
+        monkeypatch.setattr(loop, "assemble", lambda *_: (object.__new__(data.Live), torch.nn.Linear(1, 1)))
+    with pytest.raises(TrainingError, match=why):
         loop.train(run, tmp_path / "run", quiet)
 
 

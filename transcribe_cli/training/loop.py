@@ -24,7 +24,7 @@ from ..outputs import write_atomically
 from . import batches, cache, checkpoint, manifest, measure, plot, together, units, wordless
 from .blocks import valid
 from .data import Cached, Live, Source
-from .network import Head, Recogniser, facts, pretrained, untrained
+from .network import Head, Recogniser, facts, frame_seconds, pretrained, untrained
 from .options import LoopOptions, RunOptions, from_dict, to_dict
 
 COLUMNS = ("epoch", "hours", "source", "training_loss", "validation_loss", "cer", "wer", "rate", "hours_per_second")
@@ -55,7 +55,9 @@ def train(
     if start and not state:
         say(f"starting from {begin_with(network, start)} tensors of the given bundle")
     network.to(device)
-    teacher = Teacher(Path(loop.teacher), speller.alphabet) if loop.teacher and isinstance(source, Live) else None
+    if loop.teacher and not isinstance(source, Live):
+        raise TrainingError("loop.teacher hears what the model hears, from audio: leave data.cache empty")
+    teacher = Teacher(Path(loop.teacher), speller.alphabet, options) if loop.teacher else None
     optimiser = torch.optim.AdamW(groups(network, options), lr=loop.rate, betas=(0.9, 0.98))
     criterion = nn.CTCLoss(blank=0, reduction="none", zero_infinity=True)
 
@@ -292,14 +294,25 @@ def _unstacked(weight: Tensor, wanted: Tensor) -> Tensor:
 
 
 class Teacher:
-    """An exported bundle whose log-probabilities are learned: sum over rows of KL(teacher ‖ student)."""
+    """An exported bundle whose log-probabilities are learned: sum over rows of KL(teacher ‖ student).
 
-    def __init__(self, folder: Path, alphabet: Alphabet) -> None:
+    Raises TrainingError when its units, features or rows are not those of the model that is to learn from it.
+    """
+
+    def __init__(self, folder: Path, alphabet: Alphabet, options: RunOptions) -> None:
         from .export import load_bundle, session
 
         bundle = load_bundle(folder)
+        step, wanted = bundle.output.frame_seconds, frame_seconds(options.network)
         if bundle.alphabet != alphabet:
             raise TrainingError(f"{folder}: the teacher writes other units than the model that is to learn from it")
+        if bundle.features != cache.recipe_of(options.network.encoder):
+            raise TrainingError(f"{folder}: the teacher reads other features than {options.network.encoder} does")
+        if abs(step - wanted) > 1e-6:
+            raise TrainingError(
+                f"{folder}: the teacher writes a row each {1000 * step:g} ms, the model that is to learn from it each "
+                f"{1000 * wanted:g} ms: set network.merge, stack or rows so that they agree"
+            )
         self._graph = session(folder / bundle.graph, threads=torch.get_num_threads())
 
     def loss(self, mel: Tensor, lengths: Tensor, log_probs: Tensor, rows: Tensor) -> Tensor:
