@@ -25,12 +25,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12.0, help="an utterance")
     parser.add_argument("--rounds", type=int, default=4)
     arguments = parser.parse_args()
-    shape = options.load(arguments.config).network
+    run = options.load(arguments.config)
+    shape = run.network
     torch.set_num_threads(1)
     torch.manual_seed(0)
     whole = untrained(shape, LETTERS, SOUNDS if shape.auxiliary_layer else 0, over_cache=True)
     network: torch.nn.Module = whole.head if whole.frozen else whole
-    merged_later = shape.merge if not cache.merged_in_cache(options.load(arguments.config)) else 1
+    merged_later = 1 if cache.merged_in_cache(run) else shape.merge
     frames = round(arguments.seconds / facts(shape).frame_seconds * merged_later)
     inputs = torch.randn(arguments.utterances, frames, facts(shape).dimension)
     lengths = torch.full((arguments.utterances,), frames)

@@ -3,8 +3,8 @@
     python docs/blocks.py README.md docs/*.md     # rewrites every block with what its commands print now
 
 A block fenced as ```console holds lines "$ command" and what the command prints (both streams); a line "…" stands for
-any lines, and within a line for anything on it: digits that processors round differently. A file's blocks run one after
-the other in one folder, so later ones may use what earlier ones made.
+any lines, and within a line for digits and points alone: what processors round differently. A file's blocks run one
+after the other in one folder, so later ones may use what earlier ones made.
 """
 
 import os
@@ -59,9 +59,9 @@ def run(command: str, folder: str) -> str:
 
 
 def matches(expected: str, got: str) -> bool:
-    """Whether the output is the expected one, "…" standing for anything: for lines by itself, else within its line."""
+    """Whether the output is the expected one, "…" standing for any lines, within a line for digits alone."""
     pattern = "".join(
-        r"(?:.*\n)*?" if line.strip() == "…" else re.escape(line).replace("…", ".*")
+        r"(?:.*\n)*?" if line.strip() == "…" else re.escape(line).replace("…", "[0-9.…]+")
         for line in expected.splitlines(keepends=True)
     )
     return re.fullmatch(pattern, got) is not None
