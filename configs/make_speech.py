@@ -11,7 +11,6 @@ depends on (seed, k) and the texts alone.
 import argparse
 import json
 import lzma
-import os
 import re
 import subprocess
 import sys
@@ -25,15 +24,17 @@ import soundfile
 import soxr
 
 from transcribe_cli.lm.text import normalise
+from transcribe_cli.outputs import atomically, write_atomically
 
 SEED, SHARD, RATE = 12, 120, 16000
-VOICES = (  # engine, voice, share of the shards
-    ("hibari", "heart", 0.50),
-    ("flite", "slt", 0.09),
-    ("flite", "rms", 0.11),
-    ("flite", "awb", 0.08),
-    ("pico", "en-US", 0.11),
-    ("pico", "en-GB", 0.11),
+HIGH, LOW = (0.74, 1.14), (0.86, 1.35)  # how far a high voice and a low one may be resampled and still be a person's
+VOICES = (  # engine, voice, share of the shards, range of its pseudo-speakers' pitch
+    ("hibari", "heart", 0.50, HIGH),
+    ("flite", "slt", 0.09, HIGH),
+    ("flite", "rms", 0.11, LOW),
+    ("flite", "awb", 0.08, LOW),
+    ("pico", "en-US", 0.11, HIGH),
+    ("pico", "en-GB", 0.11, HIGH),
 )
 LESS = {"spoken_knox_council": 0.3, "spoken_sgd": 0.3, "books_gutenberg98": 0.8}  # machine-made or large texts
 Samples = npt.NDArray[np.float32]
@@ -65,9 +66,7 @@ def sentences(folder: Path, cache: Path, limit: int = 120_000) -> list[tuple[str
     )
     best = np.argsort(rng.exponential(size=len(pool)) / (weight + 0.02))[:limit]
     rng.shuffle(best)
-    part = cache.with_name(cache.name + ".part")
-    part.write_text("".join("\t".join(pool[i]) + "\n" for i in best), encoding="utf-8")
-    part.replace(cache)
+    write_atomically(cache, "".join("\t".join(pool[i]) + "\n" for i in best))
     return [pool[i] for i in best]
 
 
@@ -94,13 +93,13 @@ class Speaker:
 def shard(k: int, pairs: list[tuple[str, str]], say: Speaker, out: Path) -> float:
     """Writes shard k; returns its seconds of speech."""
     rng = np.random.default_rng([SEED, k])
-    engine, voice, _ = VOICES[rng.choice(len(VOICES), p=[share for _, _, share in VOICES])]
+    engine, voice, _, pitches = VOICES[rng.choice(len(VOICES), p=[share for _, _, share, _ in VOICES])]
     parts, rows, at = [np.zeros(1600, np.float32)], [], 1600
     pitch, pace, who = 1.0, 1.0, ""
     for j in range(SHARD):
         spoken, written = pairs[(k * SHARD + j) % len(pairs)]
         if j % 12 == 0:  # a new pseudo-speaker
-            pitch = rng.uniform(0.74, 1.14) if voice in ("heart", "slt", "en-US", "en-GB") else rng.uniform(0.86, 1.35)
+            pitch = rng.uniform(*pitches)
             pace, who = rng.uniform(0.85, 1.3), f"{engine}-{voice}-{k:05d}-{j // 12}"
         speed = float(np.clip(pace / pitch * rng.uniform(0.93, 1.07), 0.55, 1.9))
         try:
@@ -119,10 +118,9 @@ def shard(k: int, pairs: list[tuple[str, str]], say: Speaker, out: Path) -> floa
         rows.append({**row, "text": written, "speaker": who, "source": f"synthetic-{engine}-{voice}"})
         parts += [samples, np.zeros(4000, np.float32)]
         at += len(samples) + 4000
-    soundfile.write(out / f"{k:05d}.part", np.concatenate(parts), RATE, format="FLAC", subtype="PCM_16")
-    (out / f"{k:05d}.jsonl.part").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    os.replace(out / f"{k:05d}.part", out / f"{k:05d}.flac")
-    os.replace(out / f"{k:05d}.jsonl.part", out / f"{k:05d}.jsonl")
+    with atomically(out / f"{k:05d}.flac") as file:
+        soundfile.write(file, np.concatenate(parts), RATE, format="FLAC", subtype="PCM_16")
+    write_atomically(out / f"{k:05d}.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     return float(sum(row["duration"] for row in rows))
 
 

@@ -159,9 +159,8 @@ def load(path: str | Path) -> Lexicon:
         raise ModelError(f"{path}: the pronunciation lexicon cannot be read ({error})") from error
     *sounds, checksum = head.split(" ")
     n_entries = lines.count("\n")
-    if not sounds or not checksum.isdecimal() or not n_entries or lines.count("\t") != n_entries:
-        raise ModelError(f"{path}: no pronunciation lexicon, or a damaged one")
-    found = Lexicon(tuple(sounds), SortedLines(iter(lines.splitlines())), int(checksum))
-    if found.sounding(""):  # as many tabs as lines, but not one in each
-        raise ModelError(f"{path}: no pronunciation lexicon, or a damaged one")
-    return found
+    if sounds and checksum.isdecimal() and n_entries and lines.count("\t") == n_entries:
+        found = Lexicon(tuple(sounds), SortedLines(iter(lines.splitlines())), int(checksum))
+        if not found.sounding(""):  # as many tabs as lines, and one in each
+            return found
+    raise ModelError(f"{path}: no pronunciation lexicon, or a damaged one")

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputNotFound, OptionError
+from ..outputs import atomically
 from . import binary, counts, prune, smoothing
 from .arpa import open_text
 from .files import characters
@@ -221,13 +222,11 @@ def prepare(recipe: Recipe, data: Path, work: Path, say: Say) -> tuple[dict[str,
             continue
         kept = work / f"{source.file}.txt"
         if not kept.exists():
-            part = kept.with_suffix(".part")
-            with open_text(_find_text(data, source.file)) as raw, part.open("w") as file:
+            with open_text(_find_text(data, source.file)) as raw, atomically(kept) as file:
                 for line in raw:
                     words = normalise(line.decode("utf-8", "replace").strip())
                     if words:
-                        file.write(words + "\n")
-            part.rename(kept)
+                        file.write(f"{words}\n".encode())
         lines = kept.read_text().splitlines()
         overlapping = overlaps(lines, forbidden)
         dropped += len(overlapping)
