@@ -190,7 +190,7 @@ def test_the_size_of_the_blocks_read_does_not_matter(
     whole = read(path, AudioOptions(denoise=denoise))
     for seconds in (0.0137, 0.5, 100):
         monkeypatch.setattr(
-            "transcribe_cli.audio.source.block_frames", lambda r, c, s=2.0, one=seconds: max(1, int(r * one))
+            "transcribe_cli.audio.sndfile.block_frames", lambda r, c, s=2.0, one=seconds: max(1, int(r * one))
         )
         assert np.array_equal(read(path, AudioOptions(denoise=denoise)), whole)
 

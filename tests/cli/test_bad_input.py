@@ -76,7 +76,7 @@ def poisoned():
 
 NOISE = np.random.default_rng(1).normal(0, 0.1, 48000).astype(np.float32)
 ONE, MODEL = ("x.wav",), ("x.wav", "--model", "./m")
-SIGNALS, DISK = "tests/faults/test_signals.py", "tests/faults/test_disk.py"
+SIGNALS, DISK, DAMAGE = "tests/faults/test_signals.py", "tests/faults/test_disk.py", "tests/audio/test_damage.py"
 
 CASES: dict[str, Case | str] = {
     "a file that is not there": Case(ONE, lambda home: None, 1, "x.wav: no such file"),
@@ -85,6 +85,20 @@ CASES: dict[str, Case | str] = {
     "an empty file": Case(ONE, spoil("x.wav", lambda b: b""), 1, r"x.wav: is empty \(0 bytes\)"),
     "a header and nothing after it": Case(ONE, spoil("x.wav", lambda b: b[:44]), 1, "x.wav: holds no samples"),
     "a file that ends too soon": Case(ONE, spoil("x.wav", lambda b: b[:-3000]), 0, "x.wav: cut off after", "bad cab\n"),
+    "a FLAC that is damaged in the middle": (
+        f"{DAMAGE}::test_what_follows_a_damaged_stretch_is_there_and_keeps_its_time"
+    ),
+    "a WAV that its recorder never finished": Case(
+        ONE,
+        spoil("x.wav", lambda b: b[:4] + bytes(4) + b[8:40] + bytes(4) + b[44:]),
+        0,
+        "x.wav: was never finished",
+        "bad cab\n",
+    ),
+    "several Ogg recordings in one file": f"{DAMAGE}::test_ogg_recordings_one_after_another_are_all_read",
+    "channels that are mirror images": Case(
+        ONE, wav(np.stack([words(), -words()], axis=1)), 0, "x.wav: its channels are mirror images .* --channel left"
+    ),
     "text called `.wav`": Case(ONE, text_file("x.wav", "no sound\n"), 1, "x.wav: holds text, not audio"),
     "a recording of no samples": Case(ONE, wav(np.zeros(0)), 1, "x.wav: holds no samples"),
     "one sample": Case(ONE, wav(np.full(1, 0.5)), 0),

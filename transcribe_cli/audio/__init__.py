@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from .options import AudioOptions
 
 if TYPE_CHECKING:
+    from .info import AudioInfo
     from .reading import channels, excerpts, from_array, probe, stream
-    from .source import AudioInfo
 
 __all__ = ["AudioInfo", "AudioOptions", "channels", "excerpts", "from_array", "probe", "stream"]
 
@@ -18,7 +18,7 @@ __all__ = ["AudioInfo", "AudioOptions", "channels", "excerpts", "from_array", "p
 def __getattr__(name: str) -> object:
     # numpy, soundfile and soxr are loaded with the first recording: asking for help must not pay for them
     if name == "AudioInfo":
-        from .source import AudioInfo
+        from .info import AudioInfo
 
         return AudioInfo
     if name in __all__:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import AudioError, MissingExtra
+from .info import AudioInfo, Floats, block_frames, check_shape
 
-Floats = NDArray[np.float32]
 log = logging.getLogger("transcribe_cli.audio")
 
 # fmt: off
@@ -102,8 +101,6 @@ class MediaSource:
     """A container's first audio stream through FFmpeg's decoders."""
 
     def __init__(self, container: Any, path: Path, name: str) -> None:
-        from .source import AudioInfo, check_shape
-
         if not container.streams.audio:
             raise AudioError(f"{name}: holds no sound (no audio stream in it)")
         self._container, self._name = container, name
@@ -124,8 +121,6 @@ class MediaSource:
         self._used = False
 
     def blocks(self, start_seconds: float, duration_seconds: float | None) -> Iterator[Floats]:
-        from .source import block_frames
-
         info, name = self.info, self._name
         first = round(start_seconds * info.sample_rate)
         end = None if duration_seconds is None else first + max(1, round(duration_seconds * info.sample_rate))

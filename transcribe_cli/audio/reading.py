@@ -15,16 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AudioError, OptionError
+from .info import AudioInfo, Floats, block_frames, check_shape
 from .levels import OffsetRemoval, quantise, repair, to_mono
 from .options import AudioOptions
 from .resample import Resampler
-from .source import AudioInfo, block_frames, check_shape, open_source, shown
+from .source import open_source, shown
 
-Floats = NDArray[np.float32]
 PathLike = str | os.PathLike[str]
 
 DEFAULT = AudioOptions()
 LONGEST_SECONDS = 5.0  # of an outgoing block
+# energy that mixing leaves, below which the channels are mirror images; 1: they have nothing in common
+CANCELLED = 0.04
 log = logging.getLogger("transcribe_cli.audio")
 
 
@@ -151,32 +153,47 @@ def _prepared(
 
         stages.append(Denoiser(sample_rate))
     longest = int(LONGEST_SECONDS * sample_rate)
-    n_broken = n_clipped = n_out = 0
-    for block in _through(stages, _mono(blocks, channel, broken := [0])):
+    mono, n_clipped, n_out = _ToMono(channel), 0, 0
+    for block in _through(stages, map(mono.push, blocks)):
         n_clipped += int(np.count_nonzero(np.abs(block) > 1.0))
         n_out += len(block)
         block = quantise(block)
         for i in range(0, len(block), longest):
             yield block[i : i + longest]
-    n_broken = broken[0]
-    if n_broken:
-        log.warning("%s: %d values that are no numbers (NaN or infinite) were taken as silence", name, n_broken)
+    if mono.n_broken:
+        log.warning("%s: %d values that are no numbers (NaN or infinite) were taken as silence", name, mono.n_broken)
+    if mono.cancelled:
+        log.warning("%s: its channels are mirror images and cancel each other when mixed; try --channel left", name)
     if n_clipped > n_out / 100:
         log.warning("%s: %.0f %% of it is beyond full scale and was clipped", name, 100 * n_clipped / n_out)
     if not n_out:
         raise AudioError(f"{name}: holds no samples")
 
 
-def _mono(blocks: Iterable[Floats], channel: int | None, broken: list[int]) -> Iterator[Floats]:
-    for block in blocks:
-        mono, n_broken = repair(to_mono(block, channel)) if channel is not None else _mixed(block)
-        broken[0] += n_broken
-        yield mono
+class _ToMono:
+    """(n, channels) blocks → (n,) of one channel, or of the mean of all (None); remembers what was lost by it."""
 
+    def __init__(self, channel: int | None) -> None:
+        self._channel = channel
+        self.n_broken = 0
+        self._energy = self._kept = 0.0  # of the channels, on average, and of their mean
 
-def _mixed(block: Floats) -> tuple[Floats, int]:
-    block, n_broken = repair(block)
-    return to_mono(block, None), n_broken
+    def push(self, block: Floats) -> Floats:
+        if self._channel is not None:
+            mono, n_broken = repair(to_mono(block, self._channel))
+        else:
+            block, n_broken = repair(block)
+            mono = to_mono(block, None)
+            if block.shape[1] > 1:
+                self._energy += float(np.vdot(block, block))
+                self._kept += float(np.vdot(mono, mono)) * block.shape[1] ** 2
+        self.n_broken += n_broken
+        return mono
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether next to nothing is left where the channels had sound."""
+        return self._kept < CANCELLED * self._energy
 
 
 def _through(stages: Sequence[Any], blocks: Iterable[Floats]) -> Iterator[Floats]:

@@ -9,72 +9,30 @@ channels are bounded before memory is taken. Damaged recordings give what can st
 import contextlib
 import logging
 import os
-import re
 import shutil
 import stat
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO
 
-import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
 from ..errors import AudioError, InputError, InputNotFound
-from .options import HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS, AudioOptions, RawFormat
+from . import media
+from .headers import is_chained
+from .info import BLOCK_SECONDS, AudioInfo, Floats, Source, block_frames, check_start
+from .options import AudioOptions, RawFormat
 from .raw import decode
+from .sndfile import SoundFileSource, reason
 
-Floats = NDArray[np.float32]
 PathLike = str | os.PathLike[str]
 
-BLOCK_SECONDS = 2.0
-BLOCK_VALUES = 1 << 20  # 4 MB of float32, however many channels there are
+MP3_ENDINGS = (".mp3", ".mp2", ".mpga")
 PIPE_SECONDS = 0.5  # raw PCM from a pipe may be live: text should not wait for a long block
-# frames decoded and thrown away after a seek: MP3's bit reservoir, Vorbis's overlapping blocks, Opus's prediction
-PREROLLS = {"MPEG": 4608, "VORBIS": 16_384, "OPUS": 24_000}
 
 log = logging.getLogger("transcribe_cli.audio")
-_STDERR = threading.Lock()  # two threads that divert it at once would restore each other's diversion
-
-
-@dataclass(frozen=True, slots=True)
-class AudioInfo:
-    """What a recording's header says; `duration_seconds` is None where only reading to the end would tell."""
-
-    path: Path
-    duration_seconds: float | None
-    sample_rate: int
-    channels: int
-    format: str
-
-
-class Source(Protocol):
-    """An opened recording."""
-
-    info: AudioInfo
-
-    def blocks(self, start_seconds: float, duration_seconds: float | None) -> Iterator[Floats]:
-        """(n, channels) float32, n ≥ 1, from `start_seconds` on. Raises AudioError where nothing can be read."""
-        ...
-
-
-def check_shape(name: str, sample_rate: int, channels: int) -> None:
-    """Raises AudioError where a rate or a number of channels is absurd."""
-    if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
-        raise AudioError(
-            f"{name}: a sample rate of {sample_rate} Hz, not {LOWEST_RATE} to {HIGHEST_RATE} Hz: resample it first"
-        )
-    if not 1 <= channels <= MOST_CHANNELS:
-        raise AudioError(f"{name}: {channels} channels; 1 to {MOST_CHANNELS} can be read, mix them down first")
-
-
-def block_frames(sample_rate: int, channels: int, seconds: float = BLOCK_SECONDS) -> int:
-    """Frames read at a time."""
-    return max(1, min(int(sample_rate * seconds), BLOCK_VALUES // channels))
 
 
 def shown(path: PathLike | BinaryIO) -> str:
@@ -156,150 +114,28 @@ def _container(path: str, info_path: Path, name: str) -> Iterator[Source]:
             raise InputError(f"{name}: cannot be read ({error.strerror or error})") from error
     if not head:
         raise AudioError(f"{name}: is empty (0 bytes)")
-    from . import media  # its own imports are lazy
-
+    may_be_mp3 = head[:3] == b"ID3" or head[:1] == b"\xff" or info_path.suffix.lower() in MP3_ENDINGS
+    chained = head[:4] == b"OggS" and is_chained(path)
     try:
-        file_name = path if os.name == "nt" else os.fsencode(path)  # bytes: a name need not be UTF-8
-        with _quiet(head[:3] == b"ID3" or head[:1] == b"\xff"):
-            opened = soundfile.SoundFile(file_name)
+        source = SoundFileSource(path, info_path, name, may_be_mp3)
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
-        refusal = _reason(error)
+        refusal = reason(error)
     else:
-        with opened:
-            yield SoundFileSource(opened, info_path, name)
-        return
-    if media.is_media(head, str(info_path)) or (media.is_container(head) and media.available()):
-        with media.opened(path, info_path, name) as source:
-            yield source
+        with contextlib.closing(source):
+            if not chained:
+                yield source
+                return
+            if not media.available():
+                log.warning("%s: several recordings in one file, of which only the first is read: pip install av", name)
+                yield source
+                return
+    if chained or media.is_media(head, str(info_path)) or (media.is_container(head) and media.available()):
+        with media.opened(path, info_path, name) as found:
+            yield found
         return
     if not any(byte < 9 for byte in head):
         raise AudioError(f"{name}: holds text, not audio")
     raise AudioError(f"{name}: not a recording that can be read ({refusal}); is it damaged, or raw PCM (--raw)?")
-
-
-def _reason(error: Exception) -> str:
-    """libsndfile's sentence without the file's name."""
-    text = str(getattr(error, "error_string", None) or error)
-    return re.sub(r"^Error opening .*?: ", "", text, flags=re.DOTALL).strip().rstrip(".") or "unknown format"
-
-
-@contextlib.contextmanager
-def _quiet(needed: bool) -> Iterator[None]:
-    """Sends what C code writes to standard error nowhere: libmpg123 prints a line for every frame it dislikes."""
-    if not needed:
-        yield
-        return
-    with _STDERR:
-        try:
-            kept = os.dup(2)
-        except OSError:  # standard error is closed
-            yield
-            return
-        try:
-            with open(os.devnull, "wb") as nowhere:
-                os.dup2(nowhere.fileno(), 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
-class SoundFileSource:
-    """WAV, FLAC, OGG, Opus, MP3, AIFF, CAF, AU… through libsndfile."""
-
-    def __init__(self, file: Any, path: Path, name: str) -> None:
-        self._file, self._name = file, name
-        rate, channels = int(file.samplerate), int(file.channels)
-        check_shape(name, rate, channels)
-        # a stream that was never finished has no length in its header: libsndfile then says 2⁶³ − 1
-        self._n_frames = int(file.frames) if 0 <= file.frames < 1 << 56 else None
-        seconds = None if self._n_frames is None else self._n_frames / rate
-        self.info = AudioInfo(path, seconds, rate, channels, f"{file.format} {file.subtype}")
-
-    def blocks(self, start_seconds: float, duration_seconds: float | None) -> Iterator[Floats]:
-        info = self.info
-        first = round(start_seconds * info.sample_rate)
-        if self._n_frames is not None:
-            check_start(self._name, first, self._n_frames, info.sample_rate)
-        wanted = None if duration_seconds is None else max(1, round(duration_seconds * info.sample_rate))
-        self._seek(first)
-        n_read, size = 0, block_frames(info.sample_rate, info.channels)
-        while wanted is None or n_read < wanted:
-            block, failure = self._read(first + n_read, size if wanted is None else min(size, wanted - n_read))
-            if len(block):
-                n_read += len(block)
-                yield block
-            if failure:
-                if n_read == 0:
-                    raise AudioError(f"{self._name}: nothing in it can be decoded ({failure}); is it damaged?")
-                log.warning(
-                    "%s: damaged after %.2f s (%s): the rest is left out", self._name, self._at(first + n_read), failure
-                )
-                return
-            if not len(block):
-                break
-        if n_read == 0:
-            raise AudioError(f"{self._name}: holds no samples")
-        if wanted is None or n_read < wanted:
-            self._warn_if_cut(first + n_read)
-
-    def _seek(self, first: int) -> None:
-        preroll = next((n for codec, n in PREROLLS.items() if codec in self.info.format), 0)
-        begin = max(0, first - preroll) if first else 0
-        try:
-            self._file.seek(begin)
-        except (soundfile.SoundFileError, RuntimeError) as error:
-            if begin:
-                raise AudioError(
-                    f"{self._name}: {self._at(begin):.2f} s cannot be found in it ({_reason(error)})"
-                ) from error
-        while begin < first:
-            skipped, failure = self._read(begin, min(first - begin, 65_536))
-            if failure or not len(skipped):
-                return
-            begin += len(skipped)
-
-    def _read(self, position: int, n: int) -> tuple[Floats, str]:
-        """At most n frames from where the file stands, and why there are fewer where it is damaged."""
-        try:
-            with _quiet("MPEG" in self.info.format):
-                return self._file.read(n, dtype="float32", always_2d=True), ""
-        except (soundfile.SoundFileError, RuntimeError) as error:
-            failure = _reason(error)
-        # what lies before the damage, in pieces
-        parts: list[Floats] = []
-        piece = max(1, min(n // 2, 1024))
-        with contextlib.suppress(soundfile.SoundFileError, RuntimeError):
-            self._file.seek(position)
-            while len(part := self._file.read(piece, dtype="float32", always_2d=True)):
-                parts.append(part)
-        none: Floats = np.empty((0, self.info.channels), np.float32)
-        return (np.concatenate(parts)[:n] if parts else none), failure
-
-    def _warn_if_cut(self, end: int) -> None:
-        """A warning where the header promised more than there was."""
-        promised = self._n_frames
-        header = str(getattr(self._file, "extra_info", ""))
-        if promised is not None and end < promised - self.info.sample_rate // 20:
-            seconds = promised / self.info.sample_rate
-            log.warning("%s: ends after %.2f s of %.2f s; it is used as it is", self._name, self._at(end), seconds)
-            return
-        found = re.search(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", header, re.MULTILINE)
-        # sizes near 2³¹ and 2³² are what programs write into a pipe, where they cannot know better
-        cut = found is not None and int(found[2]) < int(found[1]) < 0x7FFF_0000
-        if cut or "unexpectedly without an End-Of-Stream" in header or "lacks an end-of-stream" in header:
-            log.warning("%s: cut off after %.2f s; it is used as it is", self._name, self._at(end))
-
-    def _at(self, frame: int) -> float:
-        return frame / self.info.sample_rate
-
-
-def check_start(name: str, first: int, n_frames: int, sample_rate: int) -> None:
-    """Raises AudioError where reading would begin at or behind the end."""
-    if n_frames == 0:
-        raise AudioError(f"{name}: holds no samples")
-    if first >= n_frames:
-        raise AudioError(f"{name}: lasts {n_frames / sample_rate:.2f} s, nothing begins at {first / sample_rate:.2f} s")
 
 
 class RawSource:

@@ -8,10 +8,11 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from ..audio.info import AudioInfo
 from ..audio.levels import quantise, to_mono
 from ..audio.options import AudioOptions
 from ..audio.resample import Resampler
-from ..audio.source import AudioInfo, open_source, shown
+from ..audio.source import open_source, shown
 from ..errors import AudioError
 from ..features import Extractor
 from .levels import Level, LevelMeter, Pair
