@@ -9,6 +9,7 @@ that the lexicon lacks sounds as it was heard where the letters read it, or as i
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice, product
 
 import numpy as np
@@ -31,7 +32,7 @@ _HALF = 0.5
 _APART = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Heads:
     """The two alphabets of a network's rows, letters first, with the lexicon that says how words sound."""
 
@@ -39,6 +40,16 @@ class Heads:
     sounds: Alphabet
     lexicon: Lexicon
     temperature: float
+
+    @cached_property
+    def codes(self) -> list[str]:
+        """What each of the sounds' columns adds to a word, in the lexicon's codes."""
+        return self.lexicon.coded(self.sounds.tokens)
+
+    @cached_property
+    def columns(self) -> dict[str, int]:
+        """The sounds' column of each code."""
+        return {of_sound: i for i, of_sound in enumerate(self.codes) if of_sound}
 
 
 class Judge:
@@ -54,10 +65,8 @@ class Judge:
         self._heads = heads
         self.letters = softened(log_probs[:, :size], heads.temperature)
         self.sounds = softened(log_probs[:, size:], heads.temperature)
-        self.codes = heads.lexicon.coded(heads.sounds.tokens)  # of the sounds' columns
-        self._columns = {of_sound: i for i, of_sound in enumerate(self.codes) if of_sound}
         self._pronounced: dict[str, tuple[str, ...]] = {}
-        self.heard = list(_read(self.sounds, heads.sounds, self.codes))
+        self.heard = list(_read(self.sounds, heads.sounds, heads.codes))
         self._as_heard = self._side_by_side()
 
     def worth(self, texts: Sequence[Words], spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
@@ -100,7 +109,7 @@ class Judge:
         for combination in islice(product(*map(self._ways, text)), _READINGS):
             labels: list[int] = []
             for word in combination:
-                labels += [boundary] * bool(labels) + [self._columns[sound] for sound in word]
+                labels += [boundary] * bool(labels) + [self._heads.columns[sound] for sound in word]
             found.append(labels)
         return found
 

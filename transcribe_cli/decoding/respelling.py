@@ -113,7 +113,7 @@ class Respelling:
         by_letters = _read_otherwise(judge.letters[low:high], heads.letters, heads.letters.tokens)
         known = (text for text in by_letters if all(judge.pronunciations(word) for word in text))
         yield from islice(known, _READINGS)
-        by_sounds = _read_otherwise(judge.sounds[low:high], heads.sounds, judge.codes)
+        by_sounds = _read_otherwise(judge.sounds[low:high], heads.sounds, heads.codes)
         alike = ([heads.lexicon.words(heard) for heard in text] for text in by_sounds)
         for words in islice((words for words in alike if all(words)), _READINGS):
             yield from islice(product(*words), _ALIKE)
