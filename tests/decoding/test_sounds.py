@@ -73,6 +73,26 @@ def test_an_unlimited_search_finds_every_text_of_the_lexicon_with_the_sum_of_its
     assert set(filter(None, found)) == set(filter(None, expected))
 
 
+NARROW = DecodingOptions(lm_weight=0.6, word_bonus=0.5, beam_width=8, beam_prune_logp=-5, token_min_logp=-3)
+
+
+@pytest.mark.parametrize("hotwords", [None, HotwordMatcher([Hotword("bat", 1.0)])])
+def test_behind_a_word_that_no_entry_sounds_like_the_search_goes_on(lm, hotwords):
+    """What the network says surely may still be no word: it is left out, and what follows is not lost with it."""
+    said = "K AE K | B AE T | K AE K B K | K AE T"
+    log_probs = toys.rows(SOUNDS, *({sound: 0.99} for sound in said.split()))
+    found = WordSearch(SOUNDS, LEXICON, lm, NARROW, hotwords).decode(log_probs)[0]
+    assert found.text == "bat cat"
+    assert found.acoustic > -80  # of being stuck every further sound would cost as much
+
+
+def test_where_a_word_can_end_none_is_left_out(lm):
+    log_probs = toys.rows(SOUNDS, *({sound: 0.99} for sound in ["K", "AE", "T", "|", "AE", "|", "B", "AE", "T"]))
+    found = WordSearch(SOUNDS, LEXICON, lm, NARROW).decode(log_probs)[0]
+    assert found.text in ("cat a bat", "kat a bat")
+    assert found.language == pytest.approx(language(lm, found.text))
+
+
 def test_words_that_sound_alike_are_told_apart_by_the_language_model(lm) -> None:
     found = WordSearch(SOUNDS, LEXICON, lm, OPEN).decode(sung("K", "AE", "T"))
     assert found[0].text == "cat"

@@ -188,6 +188,7 @@ class BeamSearch:
         closes, bare, hotwords = self._closes, [not adds for adds in self._adds], self._hotwords
         find, spell, closed, close = self._nodes.get, self._spell, self._closings.get, self._close
         adds, parts, penalty_of = self._adds, self._parts, self._penalty
+        dead_ends = self._dead_ends
         in_parts = not self._by_character  # whether a word's beginning alone says what a child is worth
         log1p, exp, never, log_2 = math.log1p, math.exp, _NEVER, math.log(2.0)
 
@@ -250,8 +251,11 @@ class BeamSearch:
                         limit = beams[width - 1][0]
                 for token, log_p in given.items():
                     if closes[token]:
+                        n_before = len(beams)
+                        goes_on = False
                         for node in (*alive, *hot) if hot else alive:
                             if node.starts and bare[token]:
+                                goes_on = True
                                 continue
                             children = closed(node.key + token)
                             if children is None:
@@ -265,6 +269,13 @@ class BeamSearch:
                                     total = score + child.lang
                                     if total >= limit:
                                         beams.append((total, child, False, score))
+                                else:
+                                    goes_on = True
+                        stuck = dead_ends and not goes_on and len(beams) == n_before
+                        if stuck and log_p >= blank_score and log_p >= max(scores):
+                            for node in (*alive, *hot):
+                                score, child = node.both + log_p, self._left_out(node, token)
+                                beams.append((score + child.lang, child, False, score))
                         continue
                     lowest = limit - log_p - log_2
                     for node, best in zip(alive, totals, strict=True):
@@ -377,6 +388,10 @@ class BeamSearch:
         child = self._grow(node, token, words, part, lang, hot, (words.units, part, hot))
         child.starts = not part and not self._whole_words
         return (child,)
+
+    def _left_out(self, node: _Node, token: int) -> _Node:
+        """Makes the child that begins a new word where the old one cannot end; only where there are dead ends."""
+        raise NotImplementedError
 
     def _grow(self, node: _Node, token: int, words: _Words, part: str, lang: float, hot: int, history: object) -> _Node:
         """A new node; `history` is what the models know of it."""

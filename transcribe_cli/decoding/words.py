@@ -4,11 +4,15 @@ The search is `beam.BeamSearch`'s; what it spells are sounds, and three things d
 some word begins with its sounds. Where a word ends, each word that sounds so goes on as a prefix of its own, and only
 then do language model and hotwords hear of it. And what it gives out are the words.
 
+A word that no entry of the lexicon sounds like would be a dead end, and all that follows it lost. So where the network
+hears a word end and no hypothesis can end one, each of them leaves its word out and goes on.
+
 Source: Graves & Jaitly 2014 and Collobert et al. 2016 (wav2letter) for the search over a lexicon with a language model.
 """
 
 from collections.abc import Iterable
 
+import kenlm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,10 +20,14 @@ from ..alphabet import Alphabet
 from ..lm.lookahead import LookAhead
 from ..lm.model import LanguageModel
 from .beam import BeamSearch, _Beam, _Node, _Words
-from .hotwords import HotwordMatcher
+from .hotwords import DEAD, ROOT, HotwordMatcher
 from .hypothesis import Hypothesis
 from .lexicon import Lexicon
 from .options import DecodingOptions
+
+# nats for a word left out; less than the limit of pruning, or it would not live to see the next word
+_LEFT_OUT = 4.0
+UNKNOWN = "<unk>"  # to the language model
 
 
 class WordSearch(BeamSearch):
@@ -61,6 +69,15 @@ class WordSearch(BeamSearch):
 
     def _close(self, node: _Node, token: int) -> tuple[_Node, ...]:
         return tuple(self._next_word(node, token, word) for word in self._sounding(node.part))
+
+    def _left_out(self, node: _Node, token: int) -> _Node:
+        assert self._lm is not None
+        before, state, hot = node.words, kenlm.State(), DEAD if self._hotwords is None else ROOT
+        self._lm.kenlm.BaseScore(before.state, UNKNOWN, state)
+        words = _Words(before.text, (*before.units, UNKNOWN)[-self._reach :], state, before.base - _LEFT_OUT)
+        child = self._grow(node, token, words, "", words.base, hot, (words.units, "", hot))
+        child.starts = True
+        return child
 
     def _next_word(self, node: _Node, token: int, word: str) -> _Node:
         words, hot = self._with_word(node, word)
