@@ -526,3 +526,22 @@ def test_the_one_minute_recipe_ends_below_five_percent_and_is_read_back(tmp_path
     assert len(lines) == len(dev.read_text().splitlines())
     errors = total(count_all([(list(line["text"]), list(line["pred_text"])) for line in lines])).errors
     assert errors <= 0.05 * sum(len(line["text"]) for line in lines)
+
+
+@ignore_exporter
+def test_half_of_what_training_began_with_may_be_exported(beeps, tmp_path):
+    run = small(beeps, "loop.epochs=2")
+    loop.train(run, tmp_path / "run", quiet)
+    first, last = tmp_path / "run/epoch-001.pt", tmp_path / "run/last.pt"
+    export.export([first], tmp_path / "bundle", "1", "float32")
+    before, after = (export.restore([path])[0].state_dict() for path in (first, last))
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    for start in (first, tmp_path / "bundle"):
+        half = export.restore([last], start)[0].state_dict()
+        for name in before:
+            torch.testing.assert_close(half[name], (before[name] + after[name]) / 2)
+
+    other = small(beeps, "loop.epochs=1", "network.units=12")
+    loop.train(other, tmp_path / "other", quiet)
+    with pytest.raises(TrainingError, match="not what this training began with"):
+        export.restore([last], tmp_path / "other/last.pt")

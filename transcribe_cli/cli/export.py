@@ -16,6 +16,9 @@ WEIGHTS = ("float16", "float32", "int8")
 def export(
     checkpoints: Annotated[list[Path], typer.Argument(help="one checkpoint, or several whose weights are averaged")],
     out: Annotated[Path, typer.Option("--out", "-o", help="folder of the bundle")],
+    start: Annotated[
+        Path | None, typer.Option(help="bundle or checkpoint that training began with: half of its weights are taken")
+    ] = None,
     model_version: Annotated[str, typer.Option(help="the model's version in its card")] = "1",
     weights: Annotated[str, typer.Option(help="how weights are stored: " + ", ".join(WEIGHTS))] = "float16",
     keep_float: Annotated[
@@ -41,7 +44,7 @@ def export(
         raise MissingExtra("exporting", error.name or "torch", "train") from error
     extra = options.load(card).card if card is not None else {}
     kept = exporting.KEPT_FLOAT if keep_float is None else tuple(keep_float)
-    difference = exporting.export(checkpoints, out, model_version, weights, extra, kept, ragged, lm)
+    difference = exporting.export(checkpoints, out, model_version, weights, extra, kept, ragged, lm, start)
     size = sum(path.stat().st_size for path in out.iterdir() if path.is_file())
     print(f"{out}: {size / 1e6:.1f} MB, {weights}")
     print(

@@ -35,6 +35,7 @@ from .network import Recogniser, facts, frame_seconds, pretrained, untrained
 from .options import RunOptions, from_dict
 from .pronounce import lexicon_of
 from .units import CHARACTERS, WORD_END, build, dictionary
+from .weights import begin
 
 TOLERANCE = 1e-4  # between PyTorch and ONNX Runtime, in log-probability
 OPSET = 17
@@ -52,9 +53,12 @@ class Difference:
     rows: int
 
 
-def restore(paths: Sequence[Path]) -> tuple[Recogniser, RunOptions, Alphabet, Alphabet | None]:
+def restore(
+    paths: Sequence[Path], start: Path | None = None
+) -> tuple[Recogniser, RunOptions, Alphabet, Alphabet | None]:
     """The recogniser of one checkpoint, or of the mean of several, with its options, alphabet and sounds.
 
+    start: bundle or checkpoint that the training began with; half of its weights and half of these are taken then.
     An auxiliary head stays where it writes sounds beside letters; any other has done its work in training.
 
     Raises TrainingError when they do not fit together.
@@ -65,6 +69,8 @@ def restore(paths: Sequence[Path]) -> tuple[Recogniser, RunOptions, Alphabet, Al
     if any(other.network != options.network for other in others):
         raise TrainingError(f"{', '.join(map(str, paths))}: checkpoints of different networks cannot be averaged")
     weights = {key: torch.stack([s["model"][key].float() for s in states]).mean(0) for key in states[0]["model"]}
+    if start is not None:
+        weights = _halfway(weights, begin(start), start)
     tokens = states[0].get("tokens", list(CHARACTERS.tokens))
     alphabet = Alphabet(tuple(tokens), boundary=states[0].get("boundary", " "))
     sounds = None
@@ -80,6 +86,17 @@ def restore(paths: Sequence[Path]) -> tuple[Recogniser, RunOptions, Alphabet, Al
     else:
         network.load_state_dict(weights)
     return network.eval(), options, alphabet, sounds
+
+
+def _halfway(weights: dict[str, Tensor], began: dict[str, Tensor], start: Path) -> dict[str, Tensor]:
+    """The mean of weights and of those that they began with. Raises TrainingError where some have no forerunner."""
+    found = {}
+    for key, value in weights.items():
+        before = began.get(key, began.get(f"head.{key}"))  # trained over a cache: the head alone, by bare names
+        if before is None or before.shape != value.shape:
+            raise TrainingError(f"{start}: has no weights that fit {key}: not what this training began with")
+        found[key] = (value + before.float()) / 2
+    return found
 
 
 def load_bundle(folder: Path) -> Card:
@@ -271,15 +288,17 @@ def attach(folder: Path, path: Path | None = None) -> None:
 def export(
     paths: Sequence[Path], folder: Path, version: str, weights: str = "float16", extra: dict[str, Any] | None = None,
     keep_float: Sequence[str] = KEPT_FLOAT, ragged: bool = False, language_model: Path | None = None,
+    start: Path | None = None,
 ) -> Difference:  # fmt: skip
     """Checkpoints → a bundle in `folder`; weights: float32, float16 (stored so, computed in float32) or int8.
 
     ragged: a graph that takes lengths, so that unequal windows can share a batch on a GPU.
     language_model: a file to go into the bundle; see `attach`.
+    start: what the training began with, half of which is taken; see `restore`.
 
     Raises TrainingError when the float32 graph differs from PyTorch by more than the tolerance.
     """
-    network, options, alphabet, sounds = restore(paths)
+    network, options, alphabet, sounds = restore(paths, start)
     folder.mkdir(parents=True, exist_ok=True)
     plain = folder / "float32.onnx.part"
     try:
