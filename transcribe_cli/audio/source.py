@@ -116,19 +116,17 @@ def _container(path: str, info_path: Path, name: str) -> Iterator[Source]:
         raise AudioError(f"{name}: is empty (0 bytes)")
     may_be_mp3 = head[:3] == b"ID3" or head[:1] == b"\xff" or info_path.suffix.lower() in MP3_ENDINGS
     chained = head[:4] == b"OggS" and is_chained(path)
-    try:
-        source = SoundFileSource(path, info_path, name, may_be_mp3)
-    except (soundfile.SoundFileError, TypeError, ValueError) as error:
-        refusal = reason(error)
-    else:
-        with contextlib.closing(source):
-            if not chained:
-                yield source
-                return
-            if not media.available():
+    if not (chained and media.available()):
+        try:
+            source = SoundFileSource(path, info_path, name, may_be_mp3)
+        except (soundfile.SoundFileError, TypeError, ValueError) as error:
+            refusal = reason(error)
+        else:
+            if chained:
                 log.warning("%s: several recordings in one file, of which only the first is read: pip install av", name)
+            with contextlib.closing(source):
                 yield source
-                return
+            return
     if chained or media.is_media(head, str(info_path)) or (media.is_container(head) and media.available()):
         with media.opened(path, info_path, name) as found:
             yield found

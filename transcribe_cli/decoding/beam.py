@@ -252,10 +252,8 @@ class BeamSearch:
                 for token, log_p in given.items():
                     if closes[token]:
                         n_before = len(beams)
-                        goes_on = False
                         for node in (*alive, *hot) if hot else alive:
                             if node.starts and bare[token]:
-                                goes_on = True
                                 continue
                             children = closed(node.key + token)
                             if children is None:
@@ -269,10 +267,8 @@ class BeamSearch:
                                     total = score + child.lang
                                     if total >= limit:
                                         beams.append((total, child, False, score))
-                                else:
-                                    goes_on = True
-                        stuck = dead_ends and not goes_on and len(beams) == n_before
-                        if stuck and log_p >= blank_score and log_p >= max(scores):
+                        surely = dead_ends and len(beams) == n_before and log_p >= max(blank_score, *scores)
+                        if surely and not any(self._goes_on(node, token, now) for node in (*alive, *hot)):
                             for node in (*alive, *hot):
                                 score, child = node.both + log_p, self._left_out(node, token)
                                 beams.append((score + child.lang, child, False, score))
@@ -388,6 +384,11 @@ class BeamSearch:
         child = self._grow(node, token, words, part, lang, hot, (words.units, part, hot))
         child.starts = not part and not self._whole_words
         return (child,)
+
+    def _goes_on(self, node: _Node, token: int, now: int) -> bool:
+        """Whether a node waits for a word, or has a living child behind its own."""
+        waits = node.starts and not self._adds[token]
+        return waits or any(child.alive == now for child in self._closings.get(node.key + token, ()))
 
     def _left_out(self, node: _Node, token: int) -> _Node:
         """Makes the child that begins a new word where the old one cannot end; only where there are dead ends."""

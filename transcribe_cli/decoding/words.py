@@ -75,12 +75,13 @@ class WordSearch(BeamSearch):
         before, state, hot = node.words, kenlm.State(), DEAD if self._hotwords is None else ROOT
         self._lm.kenlm.BaseScore(before.state, UNKNOWN, state)
         words = _Words(before.text, (*before.units, UNKNOWN)[-self._reach :], state, before.base - _LEFT_OUT)
-        child = self._grow(node, token, words, "", words.base, hot, (words.units, "", hot))
-        child.starts = True
-        return child
+        return self._behind(node, token, words, hot)
 
     def _next_word(self, node: _Node, token: int, word: str) -> _Node:
-        words, hot = self._with_word(node, word)
+        return self._behind(node, token, *self._with_word(node, word))
+
+    def _behind(self, node: _Node, token: int, words: _Words, hot: int) -> _Node:
+        """The child that waits for the next word."""
         lang = words.base + (0.0 if self._hotwords is None else self._hotwords.loan[hot])
         child = self._grow(node, token, words, "", lang, hot, (words.units, "", hot))
         child.starts = True

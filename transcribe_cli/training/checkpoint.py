@@ -4,6 +4,7 @@ A file is written beside its final name, flushed to the disk, and renamed; what 
 """
 
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,5 +40,9 @@ def load(path: Path) -> dict[str, Any]:
 
 def average(paths: list[Path]) -> dict[str, torch.Tensor]:
     """The mean of several checkpoints' weights."""
-    states = [load(path)["model"] for path in paths]
-    return {key: torch.stack([state[key].float() for state in states]).mean(0) for key in states[0]}
+    return mean([load(path)["model"] for path in paths])
+
+
+def mean(weights: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of several networks' weights, in float32, of the names that the first has."""
+    return {key: torch.stack([one[key].float() for one in weights]).mean(0) for key in weights[0]}

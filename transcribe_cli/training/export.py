@@ -68,7 +68,7 @@ def restore(
     others = [from_dict(state["options"], str(path)) for state, path in zip(states, paths, strict=True)]
     if any(other.network != options.network for other in others):
         raise TrainingError(f"{', '.join(map(str, paths))}: checkpoints of different networks cannot be averaged")
-    weights = {key: torch.stack([s["model"][key].float() for s in states]).mean(0) for key in states[0]["model"]}
+    weights = checkpoint.mean([state["model"] for state in states])
     if start is not None:
         weights = _halfway(weights, begin(start), start)
     tokens = states[0].get("tokens", list(CHARACTERS.tokens))
@@ -90,13 +90,13 @@ def restore(
 
 def _halfway(weights: dict[str, Tensor], began: dict[str, Tensor], start: Path) -> dict[str, Tensor]:
     """The mean of weights and of those that they began with. Raises TrainingError where some have no forerunner."""
-    found = {}
+    before = {}
     for key, value in weights.items():
-        before = began.get(key, began.get(f"head.{key}"))  # trained over a cache: the head alone, by bare names
-        if before is None or before.shape != value.shape:
+        found = began.get(key, began.get(f"head.{key}"))  # trained over a cache: the head alone, by bare names
+        if found is None or found.shape != value.shape:
             raise TrainingError(f"{start}: has no weights that fit {key}: not what this training began with")
-        found[key] = (value + before.float()) / 2
-    return found
+        before[key] = found
+    return checkpoint.mean([weights, before])
 
 
 def load_bundle(folder: Path) -> Card:
