@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -68,7 +69,8 @@ def main() -> None:
         with np.load(arguments.cache) as file:
             emissions = [file[f"e{i}"].astype(np.float32) for i in range(len(lines))]
     elif arguments.cache is not None:
-        np.savez(arguments.cache, **{f"e{i}": rows.astype(np.float16) for i, rows in enumerate(emissions)})
+        halves: dict[str, Any] = {f"e{i}": rows.astype(np.float16) for i, rows in enumerate(emissions)}
+        np.savez(arguments.cache, **halves)
     alphabet, frame = card.alphabet, card.output.frame_seconds
     seconds = sum(map(len, emissions)) * frame
     print(f"{card.id}: {len(lines)} recordings, {seconds / 60:.1f} min")
@@ -88,16 +90,16 @@ def main() -> None:
     spent = timed(lambda: align(joined, labels, alphabet.blank, checked=True))
     print(f"align, exact, {hours:.2f} h, {len(labels)} labels   {hours * 3600 / spent:.0f} × real time")
     before = peak_mb()
-    blocks = [(joined[i : i + 500], i * frame) for i in range(0, len(joined), 500)]
+    parts = [(joined[i : i + 500], i * frame) for i in range(0, len(joined), 500)]
     told: list[AlignedWord | ExtraSpeech] = []
-    spent = timed(lambda: told.extend(align_text(blocks, [TextWord(w, w) for w in words], alphabet, frame)))
+    spent = timed(lambda: told.extend(align_text(parts, [TextWord(w, w) for w in words], alphabet, frame)))
     print(f"align_text, {hours:.2f} h, {len(words)} words   {hours * 3600 / spent:.0f} × real time, {report(told)}")
     # once, for speech that goes in circles has no one right place
     once = joined[: round(seconds / frame)]
-    blocks = [(once[i : i + 500], i * frame) for i in range(0, len(once), 500)]
+    parts = [(once[i : i + 500], i * frame) for i in range(0, len(once), 500)]
     spoilt = list(spoil(" ".join(texts).split()))
     kinds = [kind for kind, _ in spoilt if kind != "out"]
-    told = list(align_text(blocks, [TextWord(w, w) for kind, w in spoilt if kind != "out"], alphabet, frame))
+    told = list(align_text(parts, [TextWord(w, w) for kind, w in spoilt if kind != "out"], alphabet, frame))
     flagged = [not one.supported for one in told if isinstance(one, AlignedWord)]
     put_in = [flag for flag, kind in zip(flagged, kinds, strict=True) if kind == "in"]
     said_words = [flag for flag, kind in zip(flagged, kinds, strict=True) if kind == "said"]

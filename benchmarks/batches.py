@@ -19,7 +19,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -66,8 +68,8 @@ def journal_share(n_files: int) -> None:
 
     spent, lock = [0.0], threading.Lock()
 
-    def timed(function):  # type: ignore[no-untyped-def]
-        def call(*arguments, **keywords):  # type: ignore[no-untyped-def]
+    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **keywords: Any) -> Any:
             begun = time.thread_time()
             try:
                 return function(*arguments, **keywords)

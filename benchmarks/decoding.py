@@ -81,7 +81,7 @@ def main() -> None:
         )
     except ImportError:
         theirs = None
-    weights = {"lm_weight": ALPHA, "word_bonus": BETA}
+    weights: dict[str, Any] = {"lm_weight": ALPHA, "word_bonus": BETA}
     named = f"{model.order}-gram of {len(model.words)} words, α {ALPHA}, β {BETA}"
     print(f"{len(emissions)} utterances, {seconds:.0f} s; {named}")
     hot_title = f"x with {len(listed)} hotwords"

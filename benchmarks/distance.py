@@ -65,7 +65,8 @@ def main() -> None:
     race: dict[str, Any] = json.loads(arguments.peers.read_text(encoding="utf-8"))
     counts = {name: {id: Counts(**one) for id, one in each.items()} for name, each in race["counts"].items()}
     names = [name for name in OTHERS if name in counts]
-    versions, sources = {}, {}
+    versions: dict[str, dict[str, float]] = {}
+    sources: dict[str, str] = {}
     for text in arguments.versions:
         name, _, path = text.partition("=")
         heard, sources = read_version(Path(path), set(counts[names[0]]))

@@ -9,6 +9,7 @@ count. Prints one line a recipe: raw frames, the finishing of 15 s windows, both
 import argparse
 import os
 import time
+from collections.abc import Callable
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -26,7 +27,7 @@ RECIPES = {
 }
 
 
-def best_of(runs: int, work) -> float:
+def best_of(runs: int, work: Callable[[], object]) -> float:
     """The least process time of several runs, in seconds: disturbances only ever add."""
     times = []
     for _ in range(runs):

@@ -24,8 +24,10 @@ import numpy as np
 import soundfile
 
 from transcribe_cli import audio, features, writers
+from transcribe_cli.bundle.session import RuntimeOptions
 from transcribe_cli.emission import WindowOptions, rows
-from transcribe_cli.pipeline import ModelOptions, Options, Recogniser, RuntimeOptions
+from transcribe_cli.pipeline import ModelOptions, Options, Recogniser
+from transcribe_cli.reader import Reader
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "palestine.flac"
 
@@ -46,6 +48,7 @@ def stages(path: Path, model: str) -> dict[str, float]:
     """Seconds of processor time of each stage, one after the other on one core."""
     spent: dict[str, float] = {}
     clock = time.process_time
+    begun = clock()
 
     def lap(name: str) -> None:
         nonlocal begun
@@ -69,11 +72,12 @@ def stages(path: Path, model: str) -> dict[str, float]:
         spent["network"] -= spent["features"]
         stretches = list(recogniser.stretches(iter(emissions)))
         lap("pauses")
-        decoder = recogniser.reader._decoder
+        reader = recogniser.reader
+        assert isinstance(reader, Reader)  # without jobs
         for stretch in stretches:
-            decoder.decode(stretch.log_probs)
+            reader.decoder.decode(stretch.log_probs)
         lap("decoding")
-        segments = [segment for stretch in stretches for segment in recogniser.reader.read(stretch)]
+        segments = [segment for stretch in stretches for segment in reader.read(stretch)]
         lap("alignment")
         spent["alignment"] -= spent["decoding"]
         transcript = recogniser.transcript(segments, sum(map(len, blocks)) / recipe.sample_rate)

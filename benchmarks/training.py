@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from transcribe_cli.training import cache, options
-from transcribe_cli.training.network import facts, untrained
+from transcribe_cli.training.network import Head, Recogniser, facts, untrained
 
 LETTERS, SOUNDS = 29, 41
 
@@ -30,7 +30,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     whole = untrained(shape, LETTERS, SOUNDS if shape.auxiliary_layer else 0, over_cache=True)
-    network: torch.nn.Module = whole.head if whole.frozen else whole
+    network: Head | Recogniser = whole.head if whole.frozen else whole
     merged_later = 1 if cache.merged_in_cache(run) else shape.merge
     frames = round(arguments.seconds / facts(shape).frame_seconds * merged_later)
     inputs = torch.randn(arguments.utterances, frames, facts(shape).dimension)

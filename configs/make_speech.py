@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,11 +84,13 @@ class Speaker:
         if engine == "hibari":
             return self._hibari(text, speed=speed, seed=seed), 24000
         if engine == "pico":
-            return np.frombuffer(self._pico.speak(text, voice=voice, speed=speed), np.int16) / np.float32(32768), 16000
+            pcm = np.frombuffer(self._pico.speak(text, voice=voice, speed=speed), np.int16)
+            return np.divide(pcm, 32768, dtype=np.float32), 16000
         with tempfile.NamedTemporaryFile(suffix=".wav") as file:
             stretch = f"duration_stretch={1 / speed:.3f}"
             subprocess.run(["flite", "-voice", voice, "--setf", stretch, "-t", text, "-o", file.name], check=True)
-            return soundfile.read(file.name, dtype="float32")
+            samples, rate = soundfile.read(file.name, dtype="float32")
+            return samples, rate
 
 
 def shard(k: int, pairs: list[tuple[str, str]], say: Speaker, out: Path) -> float:
@@ -114,7 +117,8 @@ def shard(k: int, pairs: list[tuple[str, str]], say: Speaker, out: Path) -> floa
         lead, tail = rng.uniform(0.05, 0.45, 2)
         samples = samples[max(0, loud[0] - int(lead * RATE)) : loud[-1] + int(tail * RATE)]
         samples = samples / np.abs(samples).max() * 10 ** rng.uniform(-1.2, -0.05)
-        row = {"audio": f"{k:05d}.flac", "start": round(at / RATE, 4), "duration": round(len(samples) / RATE, 4)}
+        row: dict[str, Any] = {"audio": f"{k:05d}.flac"}
+        row |= {"start": round(at / RATE, 4), "duration": round(len(samples) / RATE, 4)}
         rows.append({**row, "text": written, "speaker": who, "source": f"synthetic-{engine}-{voice}"})
         parts += [samples, np.zeros(4000, np.float32)]
         at += len(samples) + 4000

@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import distance
 import record
+import stages
 from race import tables, worker
 from race.course import Course, Utterance, choose
 
@@ -146,3 +147,9 @@ def test_phonemes_are_read_back_as_the_most_frequent_word_that_sounds_so():
     assert benchmark.as_words("S IY | R EH D", "phoneme", spoken) == ["sea", "read"]
     assert benchmark.as_words("Z IY|", "phoneme", spoken) == ["Z IY"]
     assert benchmark.as_words("see <unk> red", "word", spoken) == ["see", "<unk>", "red"]
+
+
+def test_the_stages_are_those_of_the_command():
+    spent = stages.stages(stages.SAMPLE.with_name("numbers.wav"), "en-lite")
+    assert list(spent) == ["audio", "features", "network", "pauses", "decoding", "alignment", "writing"]
+    assert spent["network"] > 0 < spent["decoding"]

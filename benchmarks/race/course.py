@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from transcribe_cli import audio
 from transcribe_cli.audio.degrade import noise
@@ -50,7 +51,8 @@ def make(
     fingerprint = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
     folder = folder / fingerprint
     folder.mkdir(parents=True, exist_ok=True)
-    utterances, sounds = [], {}
+    utterances: list[Utterance] = []
+    sounds: dict[str, NDArray[np.float32]] = {}
     for path, own in by_recording(lines):
         for line, blocks in zip(
             own, audio.excerpts(path, [(line.start, line.duration) for line in own], RATE), strict=True
@@ -67,7 +69,8 @@ def make(
     for one in utterances:
         by_source.setdefault(one.source, []).append(one)
     reading = max(by_source.values(), key=lambda own: np.mean([one.seconds for one in own]))
-    parts, words, n = [], [], 0
+    parts: list[NDArray[np.float32]] = []
+    words, n = [], 0.0
     for one in reading:
         if n and n + one.seconds > long_minutes * 60:
             break
