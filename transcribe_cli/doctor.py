@@ -26,7 +26,7 @@ GOOD, NOTE, BROKEN = "good", "note", "broken"
 NEEDED = ("numpy", "onnxruntime", "soundfile", "soxr", "typer", "rich", "ufal-kenlm")
 EXTRAS = {  # extra → (module that tells whether it is there, what it adds)
     "media": ("av", "m4a, mp4, webm, mkv and the sound of any video"),
-    "fast": ("ctc_beam_decoder", "a beam search in C++, about twice as fast"),
+    "fast": ("ctc_beam_decoder", "a beam search in C++ for letters alone (`--no-lm`), about twice as fast"),
     "evaluate": ("whisper_normalizer", "Whisper's text normaliser for `transcribe evaluate`"),
     "plot": ("matplotlib", "pictures: `transcribe inspect --plot`"),
     "gpu": ("", "NVIDIA GPUs through CUDA"),
