@@ -2,8 +2,8 @@
 
     git clone each of SOURCES to CLONES/OWNER/NAME; then, with OUT = build/common_voice:
     python configs/make_common_voice.py list --clones CLONES --out OUT
-    have a recogniser hear OUT/unlabelled.jsonl and write OUT/heard.jsonl: the same lines with its text as `hyp` and its mean
-    log-probability a token as `hyp_logp` (Moonshine tiny was the one)
+    have a recogniser hear OUT/unlabelled.jsonl and write OUT/heard.jsonl: the same lines with its text as `hyp` and
+    its mean log-probability a token as `hyp_logp` (Moonshine tiny was the one)
     python configs/make_common_voice.py keep --out OUT
 
 `list` writes read.jsonl (clips whose sentences came with them), dev.jsonl (one release's, its speakers nowhere else)
