@@ -1,13 +1,17 @@
 """`transcribe` and `python -m transcribe_cli`: the edge where errors become one line and an exit code."""
 
 import contextlib
+import errno
 import os
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import NoReturn
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # what a system says that takes no more bytes
 PATIENCE_SECONDS = 1.0  # for threads that tidy up after the work was stopped
 
 
@@ -33,6 +37,7 @@ def main() -> NoReturn:
         os.environ.setdefault(name, "1")
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
+    _open_closed()
     try:
         from .cli import run
 
@@ -42,9 +47,23 @@ def main() -> NoReturn:
         # the reader (`head -1`) has had enough; stdout must not complain again when the interpreter closes it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _leave(0)
+    except OSError as error:
+        # files say their names; what says none is standard output, on a full disk
+        if error.filename is not None or error.errno not in FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"transcribe: standard output: cannot be written ({error.strerror})", file=sys.stderr)
+        _leave(1)
     except Stopped as stopped:
         _leave(128 + stopped.number)
     sys.exit(code)
+
+
+def _open_closed() -> None:
+    """Whoever starts this may have closed its streams (a daemon, a shell's `>&-`): then they lead nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 -- open to the end
 
 
 def _stop(number: int, frame: object) -> NoReturn:

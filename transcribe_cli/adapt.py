@@ -33,6 +33,7 @@ from .lm.text import normalise, sentences
 from .options import check, option
 from .outputs import umask
 
+REPORT, HOTWORDS = "adaptation.json", "hotwords.txt"  # what an adapted model has beside a model's files
 HELD_OUT = 8  # every eighth sentence tells the weight; all of them make the final model
 # the bounds: the texts always count, and general English keeps half (more of them bought next to nothing, see RESULTS)
 LIGHTEST, HEAVIEST = 0.05, 0.5
@@ -128,14 +129,14 @@ def adapt(
 ) -> Adaptation:
     """Makes the adapted bundle in a folder, whole or not at all.
 
-    Raises InputError (texts), ModelError (a model without language model), OptionError (the folder is there already).
+    Raises InputError (texts), ModelError (a model without language model), OptionError (the folder is there already, or
+    holds what is no adapted model).
     """
     started = time.perf_counter()
     bundle = find(model)
     if bundle.language_model_path is None:
         raise ModelError(f"{model}: has no language model to mix the texts with: build one with `transcribe lm build`")
-    if output.exists() and not options.overwrite and (not output.is_dir() or any(output.iterdir())):
-        raise OptionError(f"{output}: is there already: choose another folder, or give --overwrite")
+    _check_free(output, paths, bundle, options.overwrite)
     texts = read_texts(paths, bundle.card.alphabet)
     counted = texts.words
     say(f"{texts.n_files} files: {len(texts.sentences)} sentences, {counted.total()} words, {len(counted)} different")
@@ -171,6 +172,24 @@ def adapt(
     _write_bundle(bundle, mixed, output, report, [word for word, _ in proposed])
     report["seconds"] = round(time.perf_counter() - started, 1)
     return Adaptation(output, texts, weight, new_words, proposed, report)
+
+
+def _check_free(output: Path, texts: Sequence[Path], bundle: Bundle, overwrite: bool) -> None:
+    """Refuses a place that is taken. What gives way to `overwrite` is an adapted model and nothing beside it."""
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return
+    if not overwrite:
+        raise OptionError(f"{output}: is there already: choose another folder, or give --overwrite")
+    if not output.is_dir():
+        raise OptionError(f"{output}: is a file: choose a folder for the model")
+    there = {path.name for path in output.iterdir()}
+    ours = {path.name for path in bundle.folder.iterdir()} | {"lm.json", REPORT, HOTWORDS}
+    if REPORT not in there or there - ours:
+        other = min(there - ours, default="a model that was not adapted")
+        raise OptionError(f"{output}: holds {other}, which --overwrite would delete: choose another folder")
+    inside = [path for path in texts if output.resolve() in (path.resolve(), *path.resolve().parents)]
+    if inside:
+        raise OptionError(f"{inside[0]}: lies in the folder that is to be replaced: choose another folder")
 
 
 def find_weight(general: NGramModel, text: Sequence[str], order: int) -> float:
@@ -224,8 +243,11 @@ def _write_bundle(bundle: Bundle, mixed: NGramModel, output: Path, report: dict[
     assert entry is not None
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+        output = output.resolve()  # a link stays one, and "." has a name
+        work = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+        folder, old = work / "new", work / "old"
         try:
+            folder.mkdir()
             described = Path(entry.file).with_suffix(".json")
             for path in bundle.folder.iterdir():
                 if path.is_file() and path.name not in (entry.file, described.name, "card.json"):
@@ -234,7 +256,7 @@ def _write_bundle(bundle: Bundle, mixed: NGramModel, output: Path, report: dict[
             with (folder / entry.file).open("rb") as file:
                 checksum = hashlib.file_digest(file, "sha256").hexdigest()
             card = json.loads((bundle.folder / "card.json").read_text(encoding="utf-8"))
-            card["name"] = output.resolve().name
+            card["name"] = output.name
             card["language_model"]["id"] = f"{entry.id or entry.file}, adapted"
             card["adapted_from"] = bundle.card.id
             sums = card.get("checksums", {})
@@ -248,16 +270,21 @@ def _write_bundle(bundle: Bundle, mixed: NGramModel, output: Path, report: dict[
             for name, text in {
                 "card.json": json.dumps(card, indent=1, ensure_ascii=False) + "\n",
                 described.name: json.dumps(facts, indent=1, ensure_ascii=False) + "\n",
-                "adaptation.json": json.dumps(report, indent=1, ensure_ascii=False) + "\n",
-                "hotwords.txt": "".join(f"{word}\n" for word in hotwords),
+                REPORT: json.dumps(report, indent=1, ensure_ascii=False) + "\n",
+                HOTWORDS: "".join(f"{word}\n" for word in hotwords),
             }.items():
                 (folder / name).write_text(text, encoding="utf-8")
             folder.chmod(0o777 & ~umask())
             if output.exists():
-                shutil.rmtree(output)
-            os.replace(folder, output)
+                os.replace(output, old)
+            try:
+                os.replace(folder, output)
+            except OSError:
+                if old.exists():
+                    os.replace(old, output)
+                raise
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror or error})") from error
 

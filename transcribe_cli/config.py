@@ -29,8 +29,7 @@ def load(explicit: Path | None) -> tuple[dict[str, Any], str]:
         if path is None or not (must or path.is_file()):
             continue
         try:
-            with path.open("rb") as file:
-                settings = tomllib.load(file)
+            settings = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
         except FileNotFoundError:
             raise OptionError(f"{path}: no such config file") from None
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

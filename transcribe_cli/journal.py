@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from . import errors
 from .bundle.store import Bundle
 from .errors import InputError, InputNotFound, OutputError
 from .pipeline import Options
@@ -66,6 +67,12 @@ class Entry:
     made: Mapping[str, str] = field(default_factory=dict)  # of a failure: the results that it would have had
     audio_seconds: float = 0.0
     took_seconds: float = 0.0
+
+    @property
+    def unread(self) -> bool:
+        """Of a failure: whether the recording itself could not be read, so that nothing was written."""
+        kind = getattr(errors, self.kind, None)
+        return isinstance(kind, type) and issubclass(kind, InputError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +162,13 @@ def read(folder: Path) -> History:
             lines.append((latest_at, path.name, line))
     lines.sort(key=lambda entry: entry[0])
     latest: dict[str, Run] = {}
+    before: dict[str, Made | None] = {}  # what was known of results when they were taken up
     for at, name, line in lines:
         try:
             if "run" in line:
                 latest[name] = Run(name, at, int(line["inputs"]), int(line["done"]), int(line["failed"]), line["run"])
             else:
-                entry = _take(line, at, history)
+                entry = _take(line, at, history, before)
                 if name in latest and entry.state != "begun":
                     run = latest[name]
                     ended = {entry.state: getattr(run, entry.state) + 1}
@@ -190,7 +198,7 @@ def _lines(path: Path) -> Iterator[tuple[float, dict[str, Any]]]:
         raise InputError(f"{path}: cannot be read ({error.strerror}); --no-journal does without it") from error
 
 
-def _take(line: dict[str, Any], at: float, history: History) -> Entry:
+def _take(line: dict[str, Any], at: float, history: History, before_begun: dict[str, Made | None]) -> Entry:
     size, mtime = line["source"]
     source = Source(str(line["input"]), int(size), int(mtime))
     before = history.entries.get(source.path)
@@ -198,6 +206,7 @@ def _take(line: dict[str, Any], at: float, history: History) -> Entry:
     if "begun" in line:
         entry = Entry(source, "begun", attempts + 1, at)
         for result, made in line["begun"].items():
+            before_begun[result] = history.results.get(result)
             history.results[result] = Made(source, str(made))
     elif "done" in line:
         entry = Entry(
@@ -213,6 +222,12 @@ def _take(line: dict[str, Any], at: float, history: History) -> Entry:
     else:
         made = {str(result): str(value) for result, value in line["made"].items()}
         entry = Entry(source, "failed", max(attempts, 1), at, str(line["failed"]), str(line["kind"]), made)
+        for result in made if entry.unread else ():  # what lies there now, if anything, is not of that attempt
+            known = before_begun.pop(result, None)
+            if known is not None:
+                history.results[result] = known
+            else:
+                history.results.pop(result, None)
     history.entries[source.path] = entry
     return entry
 

@@ -1,6 +1,7 @@
 """Result files: which names they get, and how they are written so that no half file is ever seen."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections import Counter
@@ -8,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from .errors import OutputError
+from .errors import OptionError, OutputError
 
 
 def names(inputs: Sequence[PurePath], extension: str) -> list[str]:
@@ -28,6 +29,37 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """
     with atomically(path) as file:
         file.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
+
+
+def check_target(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
+    """Refuses, before any work, a file that cannot be written or that would take something away.
+
+    Makes its folder. Raises OptionError (it is there and not to be overwritten, a folder, or one of the inputs),
+    OutputError (the system refuses).
+    """
+    if path.is_dir():
+        raise OptionError(f"{path} is a folder: give the name of a file in it")
+    if path.is_file() and not overwrite:
+        raise OptionError(f"{path} exists already: add --overwrite, or choose another name")
+    if any(_same(path, one) for one in inputs):
+        raise OptionError(f"{path} is read and would be overwritten: choose another name")
+    try:
+        with contextlib.suppress(FileExistsError):  # a file stands where a folder should: said below
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        beside = path.exists() and not path.is_file()  # a device, a pipe: nothing is written beside it
+        if not os.access(path if beside else path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _same(a: Path, b: Path) -> bool:
+    try:
+        return a.is_file() and a.samefile(b)
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager

@@ -73,6 +73,11 @@ def test_lists_hold_any_argument_a_line_or_between_nulls(tree: Path, monkeypatch
     assert [os.fsencode(e.path) for e in find_inputs(["@list0"])] == [b"two\nlines.wav", b"caf\xe9.wav"]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"one.wav\n")))
     assert names("@-") == ["one.wav"]
+    (tree / "list.txt").write_bytes("talks/b.wav\r\n".encode("utf-8-sig"))
+    assert names("@list.txt") == ["talks/b.wav"]
+    (tree / "list.txt").write_bytes("talks/b.wav\r\n".encode("utf-16"))
+    with pytest.raises(InputError, match="save the list as UTF-8"):
+        names("@list.txt")
 
 
 def test_names_of_any_bytes_are_found_in_the_order_of_their_bytes(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def test_a_path_that_leaves_the_folder_is_refused(tmp_path: Path, audio: str) ->
         ({"audio": "a.wav", "start": 1e300}, "cannot be"),
         ({"audio": "a.wav", "text": ["a"]}, '"text" must be'),
         ("[" * 100_000, "not JSON"),
+        ('{"audio": "a.wav", "text": "smile \\ud83d"}', "half of a character"),
         ('{"audio": "a.wav", "start": ' + "9" * 5000 + "}", ""),
         ('{"audio": "a.wav", "start": ' + "9" * 400 + "}", "cannot be"),
     ],
@@ -85,6 +86,8 @@ def test_bytes_that_are_not_text_and_endless_lines_are_named(tmp_path: Path) -> 
         read_manifest(path)
     path.write_bytes(b'\xef\xbb\xbf{"audio": "a.wav"}\r\n')
     assert read_manifest(path)[0].audio == tmp_path / "a.wav"
+    path.write_bytes(b'{"audio": "a.wav", "text": "smile \\ud83d\\ude00"}')
+    assert read_manifest(path)[0].text == "smile \U0001f600"
 
 
 def test_an_empty_or_missing_manifest_is_an_error(tmp_path: Path) -> None:

@@ -188,6 +188,8 @@ def test_empty_and_foreign_texts_start_nothing(home, capsys):
         (["talk.wav", "talk.txt", "-f", "doc"], "--format"),
         (["talk.wav", "talk.txt", "-o", "talk.txt"], "--overwrite"),
         (["talk.wav", "--fix-times", "talk.txt"], "no subtitle"),
+        (["talk.wav", "--fix-times", "talk.srt", "-o", "new.vtt"], "keeps the subtitles' format"),
+        (["talk.wav", "--fix-times", "talk.srt", "-f", "json"], "keeps the subtitles' format"),
         (["talk.wav", "talk.txt", "--channel", "split"], "--channel"),
         (["talk.wav", "talk.txt", "--model", "gone"], "no model"),
         (["talk.wav", "talk.txt", "--skip-cost", "-1"], "--skip-cost"),

@@ -141,6 +141,39 @@ def test_what_others_wrote_is_never_lost(home, capsys):
     assert (home / "out" / "a.txt").read_text() == "head\n"
 
 
+def test_a_text_typed_after_a_failure_is_never_lost(home, capsys):
+    run(BATCH)
+    (home / "out" / "d.txt").write_text("typed by hand")
+    speak(home / "in" / "d.wav", "egg")
+    capsys.readouterr()
+    assert run(BATCH) == 2
+    assert "d.txt exists already" in capsys.readouterr().err
+    assert (home / "out" / "d.txt").read_text() == "typed by hand"
+
+
+def test_a_result_outlives_a_failure_and_is_still_ours(home):
+    run(BATCH)
+    (home / "in" / "a.wav").write_text("broken for a while")
+    assert run(BATCH) == 1
+    assert (home / "out" / "a.txt").read_text() == "cab\n"
+    speak(home / "in" / "a.wav", "head")
+    assert run(BATCH) == 1
+    assert (home / "out" / "a.txt").read_text() == "head\n"
+
+
+def test_another_recording_of_the_same_name_takes_nothing_away(home, capsys):
+    speak(home / "day1" / "talk.wav", "cab")
+    speak(home / "day2" / "talk.wav", "bad")
+    assert run(["day1/talk.wav", "--output-dir", "out"]) == 0
+    assert run(["day2/talk.wav", "--output-dir", "out"]) == 2
+    assert "talk.txt is what was said in" in capsys.readouterr().err
+    assert (home / "out" / "talk.txt").read_text() == "cab\n"
+    assert run(["day2/talk.wav", "--output-dir", "out", "--overwrite"]) == 0
+    assert (home / "out" / "talk.txt").read_text() == "bad\n"
+    os.rename(home / "day2", home / "day3")  # the same recording elsewhere is known, or done again
+    assert run(["day3/talk.wav", "--output-dir", "out"]) == 0
+
+
 def test_a_copied_folder_is_known_by_its_contents(home):
     run(BATCH)
     shutil.copytree(home / "out", home / "copy", copy_function=shutil.copyfile)

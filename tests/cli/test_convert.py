@@ -1,4 +1,6 @@
+import io
 import json
+import sys
 
 import pytest
 
@@ -88,3 +90,15 @@ def test_whispers_json_is_taken(tmp_path, capsys):
     path.write_text(json.dumps({"segments": [{"start": 0, "end": 2, "text": " Hi there."}]}))
     assert run(["convert", str(path)]) == 0
     assert capsys.readouterr().out == "Hi there.\n"
+
+
+def test_a_byte_order_mark_is_no_part_of_a_transcript(talk, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbf" + talk.read_bytes())))
+    assert run(["convert", "-"]) == 0
+    assert capsys.readouterr().out == writers.render(TALK, "txt")
+
+
+def test_times_beyond_all_bounds_are_one_line(talk, capsys):
+    talk.write_text(talk.read_text().replace('"end": 1.4', '"end": 1e308'))
+    assert run(["convert", str(talk), "--format", "srt"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1

@@ -112,6 +112,7 @@ def test_flags_win_over_environment_over_config_over_default(home, capsys, monke
         ("= 3", "TOML"),
         ("[talk]\na = 1", "no command"),
         ("beam_width = 0", "beam"),
+        ("beam-width = true", "not a valid int"),
     ],
 )
 def test_a_broken_config_is_one_line_and_nothing_starts(home, capsys, config, message):
@@ -234,3 +235,16 @@ def test_usage_shows_arguments_as_they_are_typed(capsys):
     for command, usage in shown.items():
         assert run([command, "--help"]) == 0
         assert capsys.readouterr().out.splitlines()[0] == f"Usage: {usage}"
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("--start=1", "their own start"), ("--duration=1", "their own start"), ("--channel=split", "choose one channel")],
+)
+def test_what_a_manifests_lines_say_themselves_is_not_ignored(home, capsys, option, message):
+    speak(home / "a.wav", "cab")
+    (home / "M.JSONL").write_text('{"audio": "a.wav"}\n')
+    assert run(["M.JSONL", "--format", "txt"]) == 0
+    assert capsys.readouterr().out == "cab\n"
+    assert run(["M.JSONL", "--format", "txt", option]) == 2
+    assert message in capsys.readouterr().err

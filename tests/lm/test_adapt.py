@@ -152,14 +152,45 @@ def test_command_proves_itself_on_recordings(toy: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().out == "gaffed decaf\n"
 
 
-def test_folder_that_is_there_is_not_overwritten_unless_asked(toy: Path) -> None:
-    Path("mine").mkdir()
-    Path("mine/precious").write_text("x")
+def test_only_an_adapted_model_gives_way_and_only_when_asked(toy: Path) -> None:
+    notes, mine = [Path("notes")], Path("mine")
+    adapt(notes, mine, "toy")
+    first = Path("mine/lm.bin").stat().st_ino
     with pytest.raises(OptionError, match="is there already"):
-        adapt([Path("notes")], Path("mine"), "toy")
-    assert Path("mine/precious").exists()
-    adapt([Path("notes")], Path("mine"), "toy", AdaptOptions(overwrite=True))
+        adapt(notes, mine, "toy")
+    adapt(notes, mine, "toy", AdaptOptions(overwrite=True))
+    assert Path("mine/lm.bin").stat().st_ino != first
     assert find("./mine").card.name == "mine"
+    assert sorted(path.name for path in Path().iterdir() if path.name.startswith(".")) == []
+    Path("mine/thesis.odt").write_text("x")
+    with pytest.raises(OptionError, match=r"mine: holds thesis\.odt, which --overwrite would delete"):
+        adapt(notes, mine, "toy", AdaptOptions(overwrite=True))
+    assert Path("mine/thesis.odt").exists()
+    Path("file").write_text("x")
+    with pytest.raises(OptionError, match="file: is a file"):
+        adapt(notes, Path("file"), "toy", AdaptOptions(overwrite=True))
+
+
+@pytest.mark.parametrize("output", ["notes", ".", "models/toy"])
+def test_folders_of_other_things_are_never_replaced(toy: Path, output: str) -> None:
+    before = sorted(Path().rglob("*"))
+    with pytest.raises(OptionError, match="which --overwrite would delete"):
+        adapt([Path("notes")], Path(output), "toy", AdaptOptions(overwrite=True))
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_texts_inside_the_model_to_be_replaced_are_refused(toy: Path) -> None:
+    adapt([Path("notes")], Path("mine"), "toy")
+    with pytest.raises(OptionError, match="lies in the folder that is to be replaced"):
+        adapt([Path("mine/hotwords.txt")], Path("mine"), "toy", AdaptOptions(overwrite=True))
+
+
+def test_the_current_folder_can_be_an_adapted_model(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = Path("notes").resolve()
+    adapt([notes], Path("mine"), "toy")
+    monkeypatch.chdir("mine")
+    adapt([notes], Path(), "toy", AdaptOptions(overwrite=True))
+    assert find(str(toy / "mine")).card.name == "mine"
 
 
 def test_model_without_a_language_model_is_refused(toy: Path) -> None:

@@ -130,6 +130,9 @@ def _listed(path: str) -> list[str]:
         raise InputNotFound(f"@{shown(path)}: no such list; for a file of that name write ./@{shown(path)}") from error
     except (OSError, ValueError) as error:
         raise InputError(f"@{shown(path)}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise InputError(f"@{shown(path)}: is UTF-16: save the list as UTF-8")
+    data = data.removeprefix(b"\xef\xbb\xbf")
     separated = data.split(b"\0") if b"\0" in data else [line.removesuffix(b"\r") for line in data.split(b"\n")]
     entries = [os.fsdecode(entry) for entry in separated if entry.strip()]
     if not entries:

@@ -88,6 +88,11 @@ def _parse(line: bytes, where: str, number: int, folder: Path) -> ManifestLine:
         raise ManifestError(f"{where}: the line is not UTF-8") from error
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{where}: the line is not JSON ({getattr(error, 'msg', None) or error})") from error
+    if b"\\u" in line:  # an escape may be half of a character, which no file can hold
+        try:
+            json.dumps(keys, ensure_ascii=False).encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise ManifestError(f"{where}: the line holds half of a character (\\ud800 to \\udfff)") from error
     if not isinstance(keys, dict):
         raise ManifestError(f'{where}: the line is not an object such as {{"audio": "talk.wav"}}')
     audio = keys.get("audio", keys.get("audio_filepath"))

@@ -72,10 +72,14 @@ def channels(path: PathLike | BinaryIO, options: AudioOptions) -> list[int | Non
     """
     if options.channel != "split":
         return [None]
-    if not isinstance(path, (str, os.PathLike)) or os.fspath(path) == "-":
-        raise OptionError("--channel split needs a file that can be read twice: save standard input to a file first")
+    if not isinstance(path, (str, os.PathLike)) or os.fspath(path) == "-" or _is_pipe(path):
+        raise OptionError("--channel split needs a file that can be read twice: save it to a file first")
     n = probe(path, options).channels
     return [None] if n == 1 else list(range(n))
+
+
+def _is_pipe(path: PathLike) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path)
 
 
 def probe(path: PathLike | BinaryIO, options: AudioOptions = DEFAULT) -> AudioInfo:

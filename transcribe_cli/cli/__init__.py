@@ -107,7 +107,7 @@ def _group(
       transcribe talk.wav                             the words on standard output
       transcribe talk.mp3 --format srt -o talk.srt    subtitles
       transcribe recordings/ --output-dir texts       a folder, one result a recording
-      arecord -q | transcribe -                       from a pipe
+      ffmpeg -v error -i talk.mkv -f wav - | transcribe -     from a pipe
 
     \b
     Used most (all of them: transcribe transcribe --help):

@@ -18,7 +18,7 @@ from ..bundle.session import Network, RuntimeOptions
 from ..bundle.store import DEFAULT, find
 from ..emission.windows import WindowOptions
 from ..errors import InputError, InputNotFound, OptionError
-from ..outputs import write_atomically
+from ..outputs import check_target, write_atomically
 from ..transcript import Segment, Transcript, Word
 from ..writers import FORMATS, SubtitleOptions, by_file_name, render
 from ..writers import find as find_format
@@ -87,8 +87,10 @@ def align(
         raise OptionError(f"--level cannot be {level!r}: choose one of {', '.join(LEVELS)}")
     if sum(given is not None for given in (text, literal, fix_times)) != 1:
         raise OptionError("give the text once: as TEXT (a file or -), with --text or with --fix-times")
-    if output is not None and output.exists() and not overwrite:
-        raise OptionError(f"{output} exists already: add --overwrite, or choose another name")
+    if fix_times is not None and (format or (output and output.suffix.lower() not in ("", fix_times.suffix.lower()))):
+        raise OptionError("--fix-times keeps the subtitles' format: `transcribe convert` makes others of a transcript")
+    if output is not None:
+        check_target(output, overwrite, [Path(one) for one in (audio, text) if one])
     if text == "-" == audio:
         raise OptionError("recording and text cannot both come from standard input: give one of them as a file")
     name = format or (None if output is None or fix_times else by_file_name(output.name))

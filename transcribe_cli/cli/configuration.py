@@ -28,17 +28,17 @@ def _as_typed(parameters: Any, chosen: dict[str, Any]) -> dict[str, Any]:
     A single value for a flag that may be repeated becomes a list.
     """
     many = {parameter.name for parameter in parameters if getattr(parameter, "multiple", False)}
+    flags = {parameter.name for parameter in parameters if getattr(parameter, "is_flag", False)}
     typed: dict[str, Any] = {}
     for name, value in chosen.items():
-        values = [_as_written(one) for one in (value if isinstance(value, list) else [value])]
+        values = [
+            one if isinstance(one, bool) and name in flags else str(one)
+            for one in (value if isinstance(value, list) else [value])
+        ]
         if isinstance(value, list) and name not in many:
             raise OptionError(f"{name.replace('_', '-')} takes one value, and the config file gives it a list")
         typed[name] = values if name in many else values[0]
     return typed
-
-
-def _as_written(value: Any) -> Any:
-    return value if isinstance(value, bool) else str(value)
 
 
 ConfigFlag = Annotated[

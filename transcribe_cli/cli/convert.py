@@ -99,7 +99,8 @@ def _targets(files: list[str], formats: list[str], output: Path | None, folder: 
 def _read(name: str) -> tuple[Transcript, str]:
     """A transcript and what its recording was called."""
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        text = data.decode("utf-8-sig")
     except FileNotFoundError as error:
         raise InputNotFound(f"{name}: no such file") from error
     except (OSError, ValueError) as error:

@@ -14,13 +14,14 @@ from .. import batch
 from ..audio import excerpts
 from ..audio.manifest import ManifestLine, read_manifest
 from ..errors import OptionError, TranscribeError
-from ..outputs import write_atomically
+from ..outputs import check_target
 from ..pipeline import Options, Recogniser
 from ..transcript import Transcript
 from ..writers.json import manifest_line
 from .batch_options import BatchOptions
 from .output_options import OutputOptions
 from .progress import Progress
+from .report import save
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,16 @@ def transcribe_manifests(
         raise OptionError("a manifest's results are lines: use --format jsonl or txt")
     if output.output_dir is not None:
         raise OptionError("a manifest's results are lines of one file: use -o FILE in place of --output-dir")
-    if output.output is not None and output.output.exists() and not output.overwrite:
-        raise OptionError(f"{output.output} exists already: add --overwrite, or choose another name")
+    if options.audio.start or options.audio.duration is not None:
+        raise OptionError("a manifest's lines say their own start and duration: leave out --start and --duration")
+    if options.audio.channel == "split":
+        raise OptionError("a manifest's lines have one transcript each: choose one channel in place of `split`")
     if batch_options.engine != "local" or batch_options.retry_failed:
         raise OptionError("a manifest is done by this machine and has no journal: split it with --shard")
+    if output.output is not None:
+        check_target(output.output, output.overwrite, paths)
     lines = [line for path in paths for line in read_manifest(path) if _mine(line, path, batch_options)]
-    failed, written = 0, []
+    failed, written, saved = 0, [], True
     total = sum(line.duration or 0.0 for line in lines)
     with (
         Recogniser(options, output.jobs) as recogniser,
@@ -63,10 +68,10 @@ def transcribe_manifests(
             else:
                 written.append(text)
         if output.output is not None:
-            write_atomically(output.output, "".join(written))
+            saved = save(output.output, "".join(written))
     if failed:
         print(f"transcribe: {failed} of {len(lines)} lines failed", file=sys.stderr)
-    return 1 if failed else 0
+    return 1 if failed or not saved else 0
 
 
 def _mine(line: ManifestLine, manifest: Path, batch_options: BatchOptions) -> bool:

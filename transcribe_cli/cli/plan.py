@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import errors
 from ..audio.inputs import Input
-from ..errors import InputError, InputNotFound, OptionError
+from ..audio.source import shown
+from ..errors import InputNotFound, OptionError
 from ..journal import History, Source, is_ours, source_of
-from ..outputs import names
+from ..outputs import check_target, names
 from ..writers import FORMATS, find
 from .batch_options import BatchOptions
 from .output_options import OutputOptions
@@ -42,8 +42,8 @@ def listed(inputs: Sequence[Input], output: OutputOptions, batch: BatchOptions) 
     formats = output.formats
     for name in formats:
         find(name)
-    if output.output is not None and output.output.exists() and not output.overwrite:
-        raise OptionError(f"{output.output} exists already: add --overwrite, or choose another name")
+    if output.output is not None:
+        check_target(output.output, output.overwrite, [one.path for one in inputs])
     if output.output_dir is None:
         if len(formats) > 1:
             raise OptionError(f"{len(formats)} formats at once need a place for the files: --output-dir DIR")
@@ -115,16 +115,13 @@ def with_journal(
                     raise OptionError(
                         f"{path} exists already, and not as the journal knows it: add --skip-existing or --overwrite"
                     )
-                if (
-                    known is not None
-                    and known.size is not None
-                    and (known.source, known.made)
-                    == (
-                        task.source,
-                        made[name],
-                    )
-                ):
+                assert known is not None  # it is ours
+                if known.size is not None and (known.source, known.made) == (task.source, made[name]):
                     continue
+                if _another(known.source, task.source):
+                    raise OptionError(
+                        f"{path} is what was said in {shown(known.source.path)}: choose another folder, or --overwrite"
+                    )
             missing[name] = path
         reason = None if batch.retry_failed else _known_failure(task, missing, output.output_dir, history, made)
         if not missing:
@@ -134,6 +131,16 @@ def with_journal(
         else:
             left.append(Task(task.input, missing, task.source))
     return Plan(tuple(left), output.formats, n_done, tuple(failures))
+
+
+def _another(made_of: Source, now: Source | None) -> bool:
+    """Whether a result is of a recording that is still there and is not the one that would replace it."""
+    if now is None or made_of.path == now.path:
+        return False
+    try:
+        return not os.path.samefile(made_of.path, now.path)
+    except OSError:  # it was moved, or is gone
+        return False
 
 
 def below(path: Path, folder: Path) -> str:
@@ -151,7 +158,6 @@ def _known_failure(
     entry = None if task.source is None else history.entries.get(task.source.path)
     if entry is None or entry.state != "failed" or entry.source != task.source:
         return None
-    kind = getattr(errors, entry.kind, None)
-    own_fault = isinstance(kind, type) and issubclass(kind, InputError) and not issubclass(kind, InputNotFound)
+    own_fault = entry.unread and entry.kind != InputNotFound.__name__
     same = all(entry.made.get(below(path, folder)) == made[name] for name, path in missing.items())
     return entry.error if own_fault and same else None

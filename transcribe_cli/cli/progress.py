@@ -58,7 +58,9 @@ class Progress:
             TextColumn("{task.fields[speed]}"),
             TimeRemainingColumn(),
         )
-        bar = Bar(*columns, console=Console(stderr=True), transient=True)
+        # words that go to the same terminal are written above the bar, unbroken; what goes elsewhere is not touched
+        console = Console(stderr=True, soft_wrap=True)
+        bar = Bar(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty())
         return bar, bar.add_task("", total=self._total, speed="")
 
     def _draw(self) -> None:

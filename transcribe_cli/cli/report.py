@@ -1,10 +1,12 @@
 """What a run says at its end: the recordings that failed, and the exit code."""
 
 import sys
+from pathlib import Path
 
 from ..audio.inputs import Input
 from ..audio.source import shown
-from ..errors import TranscribeError
+from ..errors import OutputError, TranscribeError
+from ..outputs import write_atomically
 from .output_options import OutputOptions
 from .plan import Plan
 
@@ -53,6 +55,17 @@ class Report:
         if len(self._failures) > MOST_ROWS:
             left = len(self._failures) - MOST_ROWS
             print(f"  … and {left} more: transcribe status {self._output.output_dir}", file=sys.stderr)
+
+
+def save(path: Path, text: str) -> bool:
+    """Writes the one file of all results. Where it is refused they are printed, since they took long to make; False."""
+    try:
+        write_atomically(path, text)
+    except OutputError as error:
+        print(f"transcribe: {error}; what was transcribed goes to standard output", file=sys.stderr)
+        sys.stdout.write(text)
+        return False
+    return True
 
 
 def _line(text: str) -> str:

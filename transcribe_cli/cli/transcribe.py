@@ -34,7 +34,7 @@ from .output_options import OutputOptions
 from .plan import Plan, Task, listed, with_journal, without_journal
 from .progress import Progress, visible
 from .record import Record
-from .report import Report
+from .report import Report, save
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -78,7 +78,7 @@ def transcribe(
     """
     show_warnings(output_options.quiet)
     options = Options(model_options, audio_options, runtime_options, window_options, decoding_options, segment_options)
-    manifests = [name for name in files if name.endswith(".jsonl")]
+    manifests = [name for name in files if name.lower().endswith(".jsonl")]
     if manifests:
         from .manifests import transcribe_manifests
 
@@ -151,18 +151,20 @@ class _Run:
         inputs, begun = [task.input for task in self._plan.tasks], time.perf_counter()
         if self._output.verbose:
             print(f"transcribe: {self._engine.description}", file=sys.stderr)
-        with Progress(len(inputs), _total_seconds(inputs), not self._output.quiet) as progress:
+        show, saved = not self._output.quiet, True
+        with Progress(len(inputs), _total_seconds(inputs) if show else None, show) as progress:
             if self._output.output is None:
                 self._to(progress, _print)
             else:
                 written: list[str] = []
                 self._to(progress, written.append)
                 if self._report.n_failed < len(inputs):
-                    write_atomically(self._output.output, "".join(written))
+                    saved = save(self._output.output, "".join(written))
         if self._output.verbose:
             seconds, speed = progress.seconds, progress.seconds / max(time.perf_counter() - begun, 1e-9)
             print(f"transcribe: {seconds:.1f} s of audio, {speed:.0f} × real time", file=sys.stderr)
-        return self._report.end(len(inputs))
+        code = self._report.end(len(inputs))
+        return code if saved else 1
 
     def _to(self, progress: Progress, write: Callable[[str], None]) -> None:
         """Does all recordings; what belongs on standard output (or into `-o FILE`) goes to `write`."""
@@ -228,7 +230,7 @@ def recorded(options: Options) -> dict[str, object]:
 
 def _total_seconds(inputs: Sequence[Input]) -> float | None:
     """Length of all recordings, for the progress bar; None where nobody looks or one cannot tell."""
-    if not visible():
+    if not visible() or not all(one.path.is_file() for one in inputs):  # a pipe can be opened once only
         return None
     try:
         lengths = [probe(one.path).duration_seconds for one in inputs]

@@ -19,7 +19,7 @@ def text(report: Report) -> str:
     for i, level in enumerate(report.levels):
         which = "" if len(report.levels) == 1 else f" of channel {i}"
         lines.append(
-            f"  level{which}".ljust(13) + f"peak {_db(level.peak_db)}, RMS {_db(level.rms_db)}, offset "
+            f"  level{which} ".ljust(13) + f"peak {_db(level.peak_db)}, RMS {_db(level.rms_db)}, offset "
             f"{round(level.offset, 4) + 0.0:+.4f}, clipped {level.clipped_share:.3%}"
         )
     loudness = "silence" if report.loudness == -math.inf else f"{report.loudness:.1f} LUFS"

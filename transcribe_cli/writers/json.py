@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..transcript import Alternative, Segment, Transcript, Word
 from .cues import SubtitleOptions
 
+LARGEST = 1e9  # seconds, or what a score may be: thirty years
 VERSION = 1  # raised when a reader of an older version would be misled
 
 
@@ -140,8 +141,8 @@ def _finite(score: float) -> float | None:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is not a finite number")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST:
+        raise ValueError(f"{value!r} is no time or score")
     return float(value)
 
 
