@@ -186,6 +186,8 @@ def test_one_file_may_hold_references_and_hypotheses(home, capsys):
         (["set.jsonl", "--sweep", "luck:1"], "beam_width"),
         (["set.jsonl", "--sweep", "beam_width:many"], "not a number"),
         (["set.jsonl", "--sweep", "beam_width:0"], "--beam-width"),
+        (["set.jsonl", "--json", "set.jsonl"], "is read and would be overwritten"),
+        (["set.jsonl", "--report", "set.jsonl/page.html"], "cannot be written (Not a directory)"),
     ],
 )
 def test_what_cannot_be_measured_is_said_in_one_line(home, arguments, complaint, capsys):

@@ -29,6 +29,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_a_corpus_is_never_overwritten(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lm", "build", "notes.txt", "-o", "notes.txt"]) == 2
+    assert "notes.txt is read and would be overwritten" in capsys.readouterr().err
+    assert Path("notes.txt").read_text() == TEXT
+
+
 def test_build_normalises_text_and_writes_what_the_name_says(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with gzip.open("more.txt.gz", "wt") as file:
         file.write("No fox.\n")

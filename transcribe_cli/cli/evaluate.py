@@ -20,7 +20,7 @@ from ..evaluate.options import EvaluateOptions
 from ..evaluate.page import page
 from ..evaluate.report import Facts, System
 from ..evaluate.score import score
-from ..outputs import write_atomically
+from ..outputs import check_target, write_atomically
 from ..pipeline import ModelOptions, Options, Recogniser
 from .configuration import ConfigFlag
 from .flags import takes_options
@@ -79,6 +79,10 @@ def evaluate(
     """
     if sum((manifest is not None, ref is not None or hyp is not None, compare_files is not None)) != 1:
         raise OptionError("give one of: a manifest or folder; --ref with --hyp; --compare with two evaluations")
+    inputs = [path for path in (manifest, ref, hyp, *(compare_files or ())) if path is not None]
+    for path in (json_file, report_file):
+        if path is not None and str(path) != "-":
+            check_target(path, overwrite=True, inputs=inputs)
     from rich.console import Console
 
     # the report is for people, so a pipe gets it too, without colours

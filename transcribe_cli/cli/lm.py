@@ -20,6 +20,7 @@ from ..lm.build import BuildOptions
 from ..lm.build import build as build_model
 from ..lm.model import LOG_10, LanguageModel, unit_of
 from ..lm.ngrams import close
+from ..outputs import check_target
 from .flags import takes_options
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -69,6 +70,7 @@ def build(
 ) -> None:
     """Estimate a model from text: interpolated modified Kneser-Ney."""
     started = time.perf_counter()
+    check_target(output, overwrite=True, inputs=[Path(one) for one in corpus or ()])
     built = build_model(files.sentences(corpus or ["-"], normalise), build_options)
     files.save(built.model, output, as_binary, bits)
     if quiet:
