@@ -147,6 +147,108 @@ def test_a_finished_wav_of_no_sound_stays_one(tmp_path):
         read(path)
 
 
+def stated(values: np.ndarray, n_bytes: int, behind: bytes = b"") -> bytes:
+    """A WAV that says its sound is `n_bytes` long, as a recorder does that comes by now and then."""
+    data = bytearray(unfinished(values, 36 + n_bytes, behind=behind))
+    data[40:44] = struct.pack("<I", n_bytes)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("quiet", [0, 4000])
+def test_a_wav_whose_header_lags_behind_its_sound_is_read_to_its_end(tmp_path, quiet, caplog):
+    values = tones(3.0)
+    values[RATE : RATE + quiet] = 0  # zeros alone do not tell sound from what fills a sector
+    path = tmp_path / "a.wav"
+    path.write_bytes(stated(values, 2 * RATE))
+    assert np.array_equal(read(path), values)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}: was never finished; all that follows its header is read as sound"
+    ]
+    assert np.array_equal(read(path, AudioOptions(start=2.0, duration=0.5)), values[2 * RATE : 2 * RATE + RATE // 2])
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        b"LIST" + struct.pack("<I", 9000) + bytes(range(1, 251)) * 36,
+        b"TAG" + b"words" * 1000,
+        b"ID3\x03" + bytes(range(1, 251)) * 20,
+        bytes(5000),
+        b"\r\n" * 50,
+    ],
+    ids=["chunk", "ID3v1", "ID3v2", "zeros", "little"],
+)
+def test_what_follows_the_sound_of_a_finished_wav_is_left_alone(tmp_path, behind, caplog):
+    values = tones(1.0)
+    path = tmp_path / "a.wav"
+    path.write_bytes(stated(values, 2 * len(values), behind))
+    assert np.array_equal(read(path), values)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0"])
+def test_a_chunk_behind_an_odd_number_of_bytes_is_known(tmp_path, padding, caplog):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tones(1.0)[:-1], RATE, subtype="PCM_U8")
+    notes = b"LIST" + struct.pack("<I", 9000) + bytes(range(1, 251)) * 36
+    path.write_bytes(path.read_bytes()[: 44 + RATE - 1] + padding + notes)
+    assert len(read(path)) == RATE - 1
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+@pytest.mark.parametrize(("name", "at"), [("a.rf64", 20), ("a.au", 8)])
+def test_other_headers_that_were_never_finished_are_read_past_as_well(tmp_path, name, at, share, caplog):
+    values = tones(3.0)
+    path = tmp_path / name
+    soundfile.write(path, values, RATE, subtype="PCM_16")
+    data, n_bytes = bytearray(path.read_bytes()), int(share * 2 * len(values))
+    sizes = struct.pack("<QQ", n_bytes, n_bytes) if name == "a.rf64" else struct.pack(">I", n_bytes)
+    data[at : at + len(sizes)] = sizes
+    path.write_bytes(data)
+    assert np.array_equal(read(path), values)
+    assert "was never finished" in caplog.text
+    assert audio.probe(path).duration_seconds == pytest.approx(3.0)
+
+
+# --- FLAC without a length ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def piped(flac) -> tuple[Path, np.ndarray]:
+    """What an encoder writes into a pipe: it cannot go back to say how many samples there were."""
+    path, values = flac
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    path.write_bytes(data)
+    assert audio.probe(path).duration_seconds is None
+    return path, values
+
+
+def test_a_flac_out_of_a_pipe_is_read_to_its_last_sample(piped, caplog):
+    path, values = piped
+    assert np.array_equal(read(path), values)
+    assert np.array_equal(read(path, AudioOptions(start=19.5)), values[-RATE // 2 :])
+    assert np.array_equal(read(path, AudioOptions(start=3.0, duration=1.0)), values[3 * RATE : 4 * RATE])
+    assert not caplog.records
+
+
+def test_damage_to_a_flac_out_of_a_pipe_is_read_around(piped, caplog):
+    path, values = piped
+    got = read(spoilt(path, (0.5, 200)))
+    assert len(got) == len(values)
+    differs = np.flatnonzero(got != values)
+    assert not got[differs].any()
+    assert 0 < len(differs) < RATE
+    assert len(caplog.records) == 1
+    assert "of it became silence" in caplog.text
+    caplog.clear()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
+    assert 14 * RATE < len(read(path)) < 15.5 * RATE
+    assert "the rest is left out" in caplog.text
+
+
 # --- several recordings in one file -------------------------------------------------------------------------------
 
 

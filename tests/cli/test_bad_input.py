@@ -76,6 +76,7 @@ def poisoned():
 
 NOISE = np.random.default_rng(1).normal(0, 0.1, 48000).astype(np.float32)
 ONE, MODEL = ("x.wav",), ("x.wav", "--model", "./m")
+STREAMS = "tests/cli/test_streams.py"
 SIGNALS, DISK, DAMAGE = "tests/faults/test_signals.py", "tests/faults/test_disk.py", "tests/audio/test_damage.py"
 
 CASES: dict[str, Case | str] = {
@@ -94,6 +95,12 @@ CASES: dict[str, Case | str] = {
         0,
         "x.wav: was never finished",
         "bad cab\n",
+    ),
+    "an MP3 that does not say how long it is, or several in one file": (
+        "tests/audio/test_mp3.py::test_mp3s_one_after_another_are_all_read"
+    ),
+    "a video whose sound begins late, or a recording that was paused": (
+        "tests/audio/test_pauses.py::test_sound_that_begins_after_the_picture_keeps_its_time"
     ),
     "several Ogg recordings in one file": f"{DAMAGE}::test_ogg_recordings_one_after_another_are_all_read",
     "channels that are mirror images": Case(
@@ -134,10 +141,18 @@ CASES: dict[str, Case | str] = {
     "a result that is there already, and not as the journal knows it": Case(
         ("x.wav", "-o", "x.txt"), text_file("x.txt", "mine"), 2, "x.txt exists already: add --overwrite"
     ),
+    "a result that another recording of the same name made": (
+        "tests/cli/test_batch_runs.py::test_another_recording_of_the_same_name_takes_nothing_away"
+    ),
+    "an `-o` that cannot be written, or that is a recording to be read": Case(
+        ("x.wav", "-o", "x.wav/x.txt"), spoil("x.wav", lambda b: b), 2, "x.wav/x.txt: cannot be written"
+    ),
     "an output folder that cannot be written": Case(
         ("x.wav", "--output-dir", "/proc/nowhere"), spoil("x.wav", lambda b: b), 2, "/proc/nowhere: cannot be written"
     ),
     "a disk that is full": f"{DISK}::test_a_full_disk_at_every_write_leaves_whole_files_only",
+    "a disk that is full at the end of `-o`": f"{STREAMS}::test_what_a_full_disk_does_not_take_goes_to_standard_output",
+    "standard output that takes no more": f"{STREAMS}::test_a_full_standard_output_is_one_line",
     "an output folder that vanishes": f"{DISK}::test_an_output_folder_that_vanishes_is_made_again",
     "a recording that changes while it is read": (
         f"{DISK}::test_a_recording_that_changes_while_it_is_read_ends_in_words_or_one_line"

@@ -53,6 +53,13 @@ def block_frames(sample_rate: int, channels: int, seconds: float = BLOCK_SECONDS
     return max(1, min(int(sample_rate * seconds), BLOCK_VALUES // channels))
 
 
+def block_sizes(n_frames: int, sample_rate: int, channels: int) -> Iterator[int]:
+    """The frames of each block, where so many are given together."""
+    size = block_frames(sample_rate, channels)
+    for begin in range(0, n_frames, size):
+        yield min(size, n_frames - begin)
+
+
 def check_start(name: str, first: int, n_frames: int, sample_rate: int) -> None:
     """Raises AudioError where reading would begin at or behind the end."""
     if n_frames == 0:

@@ -4,14 +4,15 @@ import contextlib
 import importlib.util
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..errors import AudioError, MissingExtra
-from .info import AudioInfo, Floats, block_frames, check_shape
+from .clock import Clock
+from .info import AudioInfo, Floats, block_frames, block_sizes, check_shape
 
 log = logging.getLogger("transcribe_cli.audio")
 
@@ -28,6 +29,8 @@ FORMATS = (
     "flac", "au",
 )
 # fmt: on
+# those that say when a packet is heard; in others FFmpeg makes it up, and chained Ogg recordings have a time each
+STAMPED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "flv", "asf", "mpeg", "mpegts")
 SEEK_PREROLL_SECONDS = 0.5  # decoders need some packets before their output is right
 
 
@@ -110,12 +113,17 @@ class MediaSource:
             raise AudioError(f"{name}: its sound is in a format that cannot be decoded")
         rate, channels = int(codec.sample_rate or 0), int(codec.channels or 0)
         check_shape(name, rate, channels)
+        self._begin = float((self._stream.start_time or 0) * (self._stream.time_base or 0))  # seconds, as stamped
+        self._origin = self._begin  # the stamp of what counts as 0 s
+        self._is_stamped = container.format.name in STAMPED
+        if self._is_stamped and container.start_time is not None:
+            # the sound may begin after the picture; what is stamped before 0 belongs to the codec
+            self._origin = max(container.start_time / 1e6, min(self._begin, 0.0))
         seconds = None
         if self._stream.duration and self._stream.time_base:
-            seconds = float(self._stream.duration * self._stream.time_base)
+            seconds = float(self._stream.duration * self._stream.time_base) + self._begin - self._origin
         elif container.duration:
             seconds = container.duration / 1e6
-        self._start_pts: int = self._stream.start_time or 0
         kind = f"{container.format.name.split(',')[0]} {codec.name}".upper()
         self.info = AudioInfo(path, seconds if seconds and seconds > 0 else None, rate, channels, kind)
         self._used = False
@@ -146,25 +154,31 @@ class MediaSource:
             raise AudioError(f"{name}: {length}{at}")
 
     def _decoded(self, first: int) -> Iterator[tuple[int, Floats]]:
-        """(position in samples, (n, channels)) pairs from at or before `first` on, without gaps inside."""
-        from fractions import Fraction
-
+        """(position in samples, (n, channels)) pairs from at or before `first` on; pauses are silence."""
         import av
 
         info, stream = self.info, self._stream
+        clock = Clock(self._name, info.sample_rate, info.duration_seconds)
         position: int | None = 0
         if self._used or first > 10 * info.sample_rate:
-            position = self._seek(first)
+            self._seek(first)
+            position = None
         self._used = True
         resampler = av.AudioResampler(format="fltp", layout=stream.codec_context.layout, rate=info.sample_rate)
         try:
-            for frame in self._container.decode(stream):
+            for frame, following in _with_next(self._container.decode(stream)):
+                stamped = self._stamped(frame)
                 if position is None:  # after a seek only the time stamp tells where this is
-                    if frame.pts is None:
+                    if stamped is None:
                         raise AudioError(
                             f"{self._name}: has no time stamps to seek by; convert it to WAV or FLAC first"
                         )
-                    position = round((frame.pts - self._start_pts) * Fraction(frame.time_base) * info.sample_rate)
+                    position = clock.begin(stamped, first) if self._is_stamped else stamped
+                if self._is_stamped:
+                    n_silent = clock.silence(position, stamped, self._stamped(following))
+                    for n in block_sizes(n_silent, info.sample_rate, info.channels):
+                        yield position, np.zeros((n, info.channels), np.float32)
+                        position += n
                 frame.pts = None  # the resampler would fill or drop samples to follow them
                 for out in resampler.resample(frame):
                     block = np.ascontiguousarray(out.to_ndarray().T, dtype=np.float32)
@@ -186,17 +200,37 @@ class MediaSource:
             seconds = position / info.sample_rate
             log.warning("%s: damaged after %.2f s (%s): the rest is left out", self._name, seconds, _reason(error))
 
-    def _seek(self, first: int) -> int | None:
-        """Goes to a packet before `first`; the position if it is known without decoding, else None."""
-        from fractions import Fraction
+    def _stamped(self, frame: Any) -> int | None:
+        """Where a frame's time stamp puts it, in samples; None without frame or stamp."""
+        if frame is None or frame.pts is None:
+            return None
+        seconds: float = frame.pts * float(frame.time_base) - self._origin
+        return round(seconds * self.info.sample_rate)
 
+    def _seek(self, first: int) -> None:
+        """Goes to a packet before `first`, or to the first one."""
         import av
 
         seconds = max(0.0, first / self.info.sample_rate - SEEK_PREROLL_SECONDS)
         try:
-            offset = self._start_pts + int(Fraction(seconds) / self._stream.time_base)
+            offset = int(max(self._begin, self._origin + seconds) / self._stream.time_base)
             self._container.seek(offset, stream=self._stream, backward=True, any_frame=False)
             self._stream.codec_context.flush_buffers()
         except (av.error.FFmpegError, ValueError) as error:
             raise AudioError(f"{self._name}: {seconds:.2f} s cannot be found in it ({_reason(error)})") from error
-        return None
+
+
+def _with_next(frames: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    """(frame, the one after it or None) pairs; where the frames end in an error, it comes behind the last one."""
+    held, failure = None, None
+    try:
+        for frame in frames:
+            if held is not None:
+                yield held, frame
+            held = frame
+    except Exception as error:
+        failure = error
+    if held is not None:
+        yield held, None
+    if failure is not None:
+        raise failure

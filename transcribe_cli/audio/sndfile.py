@@ -9,23 +9,27 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
 
 from ..errors import AudioError
-from .headers import Unfinished, unfinished_sizes
-from .info import AudioInfo, Floats, block_frames, check_shape, check_start
+from . import mp3
+from .headers import Patched, unfinished
+from .info import AudioInfo, Floats, block_frames, block_sizes, check_shape, check_start
 
 # frames decoded and thrown away after a seek: MP3's bit reservoir, Vorbis's overlapping blocks, Opus's prediction
 PREROLLS = {"MPEG": 4608, "VORBIS": 16_384, "OPUS": 24_000}
+UNKNOWN_FRAMES = 1 << 56  # and more: what libsndfile says of a stream without a length
+FRAMES_A_BYTE = 5000  # at most, of a FLAC: 65 535 of silence take 13 bytes
 PIECE_FRAMES = 1024  # read at a time up to a damaged place, and how exactly its end is looked for
 
 log = logging.getLogger("transcribe_cli.audio")
-_STDERR = threading.Lock()  # two threads that divert it at once would restore each other's diversion
+_STDERR = threading.RLock()  # two threads that divert it at once would restore each other's diversion
 _ERRORS = (soundfile.SoundFileError, RuntimeError)
 
 
@@ -56,6 +60,17 @@ def _quiet(needed: bool) -> Iterator[None]:
             os.close(kept)
 
 
+class _File(soundfile.SoundFile):  # type: ignore[misc]
+    """soundfile seeks, after every block, to where the file stands already, unless it takes it for a pipe.
+
+    A FLAC's damage shows by that. But behind a seek libsndfile decodes MP3 without what the frame before left for it,
+    and in a FLAC whose length is not known the end cannot be sought.
+    """
+
+    def seekable(self) -> bool:
+        return bool(self.subtype != "MPEG_LAYER_III" and self.frames < UNKNOWN_FRAMES)
+
+
 class SoundFileSource:
     """An opened recording; close it.
 
@@ -67,18 +82,22 @@ class SoundFileSource:
 
     def __init__(self, path: str, info_path: Path, name: str, may_be_mp3: bool) -> None:
         self._path, self._name, self._may_be_mp3 = path, name, may_be_mp3
-        self._sizes: tuple[int, ...] = ()
+        self._mended: Callable[[BinaryIO], Any] | None = None  # gives the bytes with a header that tells the truth
         self._handles = contextlib.ExitStack()
         self._file = self._opened()
-        if self._file.frames == 0 and self._file.format in ("WAV", "WAVEX"):
-            self._sizes = unfinished_sizes(path)
-            if self._sizes:
-                log.warning("%s: was never finished; all that follows its header is read as sound", name)
-                self._file = self._opened()
+        if self._file.format in ("WAV", "WAVEX", "RF64", "AU") and (patches := unfinished(path)):
+            log.warning("%s: was never finished; all that follows its header is read as sound", name)
+            self._mended = partial(Patched, patches=patches)
+            self._file = self._opened()
+        counted = mp3.count(path) if self._file.subtype == "MPEG_LAYER_III" and self._file.format == "MP3" else None
+        if counted is not None and counted.n_samples > self._file.frames:
+            self._mended = partial(mp3.Counted, counted=counted)
+            self._file = self._opened()
         file = self._file
         rate, channels = int(file.samplerate), int(file.channels)
-        # a stream that was never finished has no length in its header: libsndfile then says 2⁶³ − 1
-        self._n_frames = int(file.frames) if 0 <= file.frames < 1 << 56 else None
+        self._n_frames = int(file.frames) if 0 <= file.frames < UNKNOWN_FRAMES else None
+        if self._n_frames is not None and counted is not None:
+            self._n_frames = min(self._n_frames, counted.n_samples)
         seconds = None if self._n_frames is None else self._n_frames / max(rate, 1)
         self.info = AudioInfo(info_path, seconds, rate, channels, f"{file.format} {file.subtype}")
         try:
@@ -90,16 +109,19 @@ class SoundFileSource:
     def close(self) -> None:
         self._handles.close()
 
+    def _silenced(self) -> contextlib.AbstractContextManager[None]:
+        return _quiet("MPEG" in self.info.format)
+
     def _opened(self) -> Any:
         """The file, from its beginning."""
         self._handles.close()
         with _quiet(self._may_be_mp3):
-            if self._sizes:
+            if self._mended is not None:
                 bare = self._handles.enter_context(open(self._path, "rb"))  # noqa: SIM115 (close() does)
-                return self._handles.enter_context(soundfile.SoundFile(Unfinished(bare, self._sizes)))
+                return self._handles.enter_context(_File(self._mended(bare)))
             # bytes: a name need not be UTF-8
             name = self._path if os.name == "nt" else os.fsencode(self._path)
-            return self._handles.enter_context(soundfile.SoundFile(name))
+            return self._handles.enter_context(_File(name))
 
     def blocks(self, start_seconds: float, duration_seconds: float | None) -> Iterator[Floats]:
         info = self.info
@@ -108,10 +130,13 @@ class SoundFileSource:
             check_start(self._name, first, self._n_frames, info.sample_rate)
         wanted = None if duration_seconds is None else max(1, round(duration_seconds * info.sample_rate))
         self._seek(first)
-        n_read, n_silent, size, failure = 0, 0, block_frames(info.sample_rate, info.channels), ""
+        n_read, n_silent, size = 0, 0, block_frames(info.sample_rate, info.channels)
+        failure = before = ""  # the first, and that of the block before
         while wanted is None or n_read < wanted:
             block, failed = self._read(first + n_read, size if wanted is None else min(size, wanted - n_read))
-            failure = failure or failed
+            if not len(block) and self._n_frames is None:
+                failed = failed or before  # a decoder that has stumbled takes its place for the end
+            failure, before = failure or failed, failed
             if failed and not len(block):
                 n_damaged = self._past_damage(first + n_read)
                 if not n_damaged:
@@ -123,8 +148,8 @@ class SoundFileSource:
                 if wanted is not None:
                     n_damaged = min(n_damaged, wanted - n_read)
                 n_read, n_silent = n_read + n_damaged, n_silent + n_damaged
-                for begin in range(0, n_damaged, size):
-                    yield np.zeros((min(size, n_damaged - begin), info.channels), np.float32)
+                for n in block_sizes(n_damaged, info.sample_rate, info.channels):
+                    yield np.zeros((n, info.channels), np.float32)
                 continue
             if not len(block):
                 break
@@ -142,7 +167,8 @@ class SoundFileSource:
         preroll = next((n for codec, n in PREROLLS.items() if codec in self.info.format), 0)
         begin = max(0, first - preroll) if first else 0
         try:
-            self._file.seek(begin)
+            with self._silenced():
+                self._file.seek(begin)
         except _ERRORS as error:
             if begin:
                 raise AudioError(
@@ -157,14 +183,14 @@ class SoundFileSource:
     def _read(self, position: int, n: int) -> tuple[Floats, str]:
         """At most n frames from where the file stands, and why there are fewer where it is damaged."""
         try:
-            with _quiet("MPEG" in self.info.format):
+            with self._silenced():
                 return self._file.read(n, dtype="float32", always_2d=True), ""
         except _ERRORS as error:
             failure = reason(error)
         # what lies before the damage, in pieces, from a file opened anew: a decoder that stumbled may never rise again
         parts: list[Floats] = []
         piece = max(1, min(n // 2, PIECE_FRAMES))
-        with contextlib.suppress(*_ERRORS):
+        with contextlib.suppress(*_ERRORS), self._silenced():
             self._file = self._opened()
             self._file.seek(position)
             while sum(map(len, parts)) < n and len(part := self._file.read(piece, dtype="float32", always_2d=True)):
@@ -174,7 +200,8 @@ class SoundFileSource:
 
     def _past_damage(self, position: int) -> int:
         """How many frames on from `position` the file can be decoded again, where it then stands; 0: nowhere."""
-        left = (self._n_frames or 0) - position - 1
+        end = os.path.getsize(self._path) * FRAMES_A_BYTE if self._n_frames is None else self._n_frames
+        left = end - position - 1
         low, high = 0, min(PIECE_FRAMES, left)
         while high > low and not self._can_read(position + high):
             low, high = high, min(2 * high, left)
@@ -190,7 +217,7 @@ class SoundFileSource:
 
     def _can_read(self, position: int) -> bool:
         """Whether the file can be decoded at a place; if so it stands there."""
-        with contextlib.suppress(*_ERRORS):
+        with contextlib.suppress(*_ERRORS), self._silenced():
             self._file = self._opened()
             self._file.seek(position)
             if len(self._file.read(PIECE_FRAMES)):
