@@ -100,7 +100,7 @@ CASES: dict[str, Case | str] = {
         "tests/audio/test_mp3.py::test_mp3s_one_after_another_are_all_read"
     ),
     "a video whose sound begins late, or a recording that was paused": (
-        "tests/audio/test_pauses.py::test_sound_that_begins_after_the_picture_keeps_its_time"
+        "tests/audio/test_time_stamps.py::test_sound_that_begins_after_the_picture_keeps_its_time"
     ),
     "several Ogg recordings in one file": f"{DAMAGE}::test_ogg_recordings_one_after_another_are_all_read",
     "channels that are mirror images": Case(
