@@ -152,4 +152,3 @@ def test_phonemes_are_read_back_as_the_most_frequent_word_that_sounds_so():
 def test_the_stages_are_those_of_the_command():
     spent = stages.stages(stages.SAMPLE.with_name("numbers.wav"), "en-lite")
     assert list(spent) == ["audio", "features", "network", "pauses", "decoding", "alignment", "writing"]
-    assert spent["network"] > 0 < spent["decoding"]
