@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # what a system says that takes no more bytes
 PATIENCE_SECONDS = 1.0  # for threads that tidy up after the work was stopped
 
@@ -44,14 +43,13 @@ def main() -> NoReturn:
         code = run()
         sys.stdout.flush()
     except BrokenPipeError:
-        # the reader (`head -1`) has had enough; stdout must not complain again when the interpreter closes it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()  # the reader (`head -1`) has had enough
         _leave(0)
     except OSError as error:
         # files say their names; what says none is standard output, on a full disk
         if error.filename is not None or error.errno not in FULL:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         print(f"transcribe: standard output: cannot be written ({error.strerror})", file=sys.stderr)
         _leave(1)
     except Stopped as stopped:
@@ -64,6 +62,11 @@ def _open_closed() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 -- open to the end
+
+
+def _give_up_stdout() -> None:
+    """It must not complain again when the interpreter closes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _stop(number: int, frame: object) -> NoReturn:

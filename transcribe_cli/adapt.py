@@ -136,7 +136,8 @@ def adapt(
     bundle = find(model)
     if bundle.language_model_path is None:
         raise ModelError(f"{model}: has no language model to mix the texts with: build one with `transcribe lm build`")
-    _check_free(output, paths, bundle, options.overwrite)
+    described = bundle.language_model_path.with_suffix(".json")
+    _check_free(output, paths, bundle, described, options.overwrite)
     texts = read_texts(paths, bundle.card.alphabet)
     counted = texts.words
     say(f"{texts.n_files} files: {len(texts.sentences)} sentences, {counted.total()} words, {len(counted)} different")
@@ -169,13 +170,16 @@ def adapt(
             "after": round(perplexity(mixed, canary), 1),
         },
     }
-    _write_bundle(bundle, mixed, output, report, [word for word, _ in proposed])
+    _write_bundle(bundle, mixed, described, output, report, [word for word, _ in proposed])
     report["seconds"] = round(time.perf_counter() - started, 1)
     return Adaptation(output, texts, weight, new_words, proposed, report)
 
 
-def _check_free(output: Path, texts: Sequence[Path], bundle: Bundle, overwrite: bool) -> None:
-    """Refuses a place that is taken. What gives way to `overwrite` is an adapted model and nothing beside it."""
+def _check_free(output: Path, texts: Sequence[Path], bundle: Bundle, described: Path, overwrite: bool) -> None:
+    """Refuses a place that is taken. What gives way to `overwrite` is an adapted model and nothing beside it.
+
+    described: the language model's own card, which the adapted one has even where the bundle has none.
+    """
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return
     if not overwrite:
@@ -183,7 +187,7 @@ def _check_free(output: Path, texts: Sequence[Path], bundle: Bundle, overwrite: 
     if not output.is_dir():
         raise OptionError(f"{output}: is a file: choose a folder for the model")
     there = {path.name for path in output.iterdir()}
-    ours = {path.name for path in bundle.folder.iterdir()} | {"lm.json", REPORT, HOTWORDS}
+    ours = {path.name for path in bundle.folder.iterdir()} | {described.name, REPORT, HOTWORDS}
     if REPORT not in there or there - ours:
         other = min(there - ours, default="a model that was not adapted")
         raise OptionError(f"{output}: holds {other}, which --overwrite would delete: choose another folder")
@@ -238,7 +242,9 @@ def perplexity(model: NGramModel, text: Sequence[str]) -> float:
     return float(10 ** -ngrams.score(model, tokens)[counts].mean())
 
 
-def _write_bundle(bundle: Bundle, mixed: NGramModel, output: Path, report: dict[str, Any], hotwords: list[str]) -> None:
+def _write_bundle(
+    bundle: Bundle, mixed: NGramModel, described: Path, output: Path, report: dict[str, Any], hotwords: list[str]
+) -> None:
     entry = bundle.card.language_model
     assert entry is not None
     try:
@@ -248,7 +254,6 @@ def _write_bundle(bundle: Bundle, mixed: NGramModel, output: Path, report: dict[
         folder, old = work / "new", work / "old"
         try:
             folder.mkdir()
-            described = Path(entry.file).with_suffix(".json")
             for path in bundle.folder.iterdir():
                 if path.is_file() and path.name not in (entry.file, described.name, "card.json"):
                     shutil.copy(path, folder / path.name)
@@ -264,9 +269,7 @@ def _write_bundle(bundle: Bundle, mixed: NGramModel, output: Path, report: dict[
                 sums[entry.file] = checksum
             if "measured" in card:  # with the other language model
                 card["measured_before_adaptation"] = card.pop("measured")
-            facts = _facts(card["language_model"]["id"], mixed, report, bundle.folder / described) | {
-                "sha256": checksum
-            }
+            facts = _facts(card["language_model"]["id"], mixed, report, described) | {"sha256": checksum}
             for name, text in {
                 "card.json": json.dumps(card, indent=1, ensure_ascii=False) + "\n",
                 described.name: json.dumps(facts, indent=1, ensure_ascii=False) + "\n",

@@ -128,27 +128,28 @@ def test_a_failure_that_is_not_the_recordings_own_is_tried_again(home, capsys):
     assert results(home / "out")["x/c.txt"] == b"fed\n"
 
 
-def test_what_others_wrote_is_never_lost(home, capsys):
-    run(BATCH)
-    (home / "out" / "a.txt").write_text("corrected by hand")
-    speak(home / "in" / "a.wav", "head")
+def typed_by_hand_is_kept(home, capsys, name, changed):
+    """A result is written by someone else and its recording changes: the same command refuses to replace it."""
+    (home / "out" / f"{name}.txt").write_text("typed by hand")
+    speak(home / "in" / f"{name}.wav", changed)
     capsys.readouterr()
     assert run(BATCH) == 2
-    assert "a.txt exists already, and not as the journal knows it" in capsys.readouterr().err
+    assert f"{name}.txt exists already, and not as the journal knows it" in capsys.readouterr().err
+    assert (home / "out" / f"{name}.txt").read_text() == "typed by hand"
+
+
+def test_what_others_wrote_is_never_lost(home, capsys):
+    run(BATCH)
+    typed_by_hand_is_kept(home, capsys, "a", "head")
     assert run([*BATCH, "--skip-existing"]) == 1
-    assert (home / "out" / "a.txt").read_text() == "corrected by hand"
+    assert (home / "out" / "a.txt").read_text() == "typed by hand"
     assert run([*BATCH, "--overwrite"]) == 1
     assert (home / "out" / "a.txt").read_text() == "head\n"
 
 
 def test_a_text_typed_after_a_failure_is_never_lost(home, capsys):
     run(BATCH)
-    (home / "out" / "d.txt").write_text("typed by hand")
-    speak(home / "in" / "d.wav", "egg")
-    capsys.readouterr()
-    assert run(BATCH) == 2
-    assert "d.txt exists already" in capsys.readouterr().err
-    assert (home / "out" / "d.txt").read_text() == "typed by hand"
+    typed_by_hand_is_kept(home, capsys, "d", "egg")
 
 
 def test_a_result_outlives_a_failure_and_is_still_ours(home):

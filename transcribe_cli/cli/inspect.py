@@ -11,6 +11,7 @@ from ..audio.inputs import find_inputs
 from ..audio.options import AudioOptions
 from ..bundle.store import DEFAULT
 from ..errors import OptionError, TranscribeError
+from ..outputs import check_target
 from .configuration import ConfigFlag
 from .flags import takes_options
 from .messages import show_warnings
@@ -53,17 +54,16 @@ def inspect(
     from ..inspection import to_dict
 
     show_warnings(quiet)
-    if plot is not None and plot.exists() and not overwrite:
-        raise OptionError(f"{plot} exists already: add --overwrite, or choose another name")
     inputs = find_inputs(files)
     if plot is not None and len(inputs) != 1:
         raise OptionError(f"--plot draws one recording, not {len(inputs)}: give one")
     if plot is not None and files == ["-"]:
         raise OptionError("--plot reads the recording twice: save standard input to a file first")
     if plot is not None:
-        from ..inspection.plot import check_target, draw
+        from ..inspection.plot import check_picture, draw
 
-        check_target(plot)
+        check_picture(plot)
+        check_target(plot, overwrite)
     failed = 0
     for one in inputs:
         try:

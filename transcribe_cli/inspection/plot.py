@@ -33,7 +33,7 @@ KINDS = (".png", ".svg", ".pdf")
 log = logging.getLogger("transcribe_cli.inspection")
 
 
-def check_target(target: Path) -> None:
+def check_picture(target: Path) -> None:
     """Raises OptionError where a name is none of a picture, MissingExtra without matplotlib."""
     if target.suffix.lower() not in KINDS:
         raise OptionError(f"{target}: a picture's name ends in {', '.join(KINDS)}")
@@ -47,9 +47,9 @@ def draw(path: str | Path, target: Path, options: AudioOptions, model: str, text
     """Draws the first minute of what `options` ask for into `target` (png, svg or pdf).
 
     text: what is said, where it is known; otherwise what the recogniser hears.
-    Raises what `check_target` and reading the recording raise.
+    Raises what `check_picture` and reading the recording raise.
     """
-    check_target(target)
+    check_picture(target)
     from matplotlib.figure import Figure
 
     with Recogniser(Options(model=ModelOptions(model=model), audio=options)) as recogniser:
