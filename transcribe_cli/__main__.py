@@ -37,6 +37,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     _open_closed()
+    code = 0
     try:
         from .cli import run
 
@@ -44,7 +45,7 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:
         _give_up_stdout()  # the reader (`head -1`) has had enough
-        _leave(0)
+        _leave(code)
     except OSError as error:
         # files say their names; what says none is standard output, on a full disk
         if error.filename is not None or error.errno not in FULL:

@@ -47,23 +47,26 @@ def make(
 ) -> Course:
     """Writes the sounds below the folder. seconds, limit: of the choice, all sources together; None: the whole set."""
     lines = choose([line for line in read_manifest(manifest) if line.text], seconds, limit)
-    settings = [[line_id(line) for line in lines], long_minutes, quiet_minutes, NOISE_DB, manifest.name]
-    fingerprint = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
+    settings = [long_minutes, quiet_minutes, NOISE_DB, manifest.name]
+    digest = hashlib.sha256(json.dumps(settings).encode())
+    heard: list[tuple[ManifestLine, NDArray[np.float32]]] = []
+    for path, own in by_recording(lines):
+        spans = [(line.start, line.duration) for line in own]
+        for line, blocks in zip(own, audio.excerpts(path, spans, RATE), strict=True):
+            heard.append((line, np.concatenate(list(blocks))))
+            digest.update(json.dumps([line_id(line), line.text]).encode() + heard[-1][1].tobytes())
+    fingerprint = digest.hexdigest()[:16]
     folder = folder / fingerprint
     folder.mkdir(parents=True, exist_ok=True)
     utterances: list[Utterance] = []
     sounds: dict[str, NDArray[np.float32]] = {}
-    for path, own in by_recording(lines):
-        for line, blocks in zip(
-            own, audio.excerpts(path, [(line.start, line.duration) for line in own], RATE), strict=True
-        ):
-            sound = np.concatenate(list(blocks))
-            name = f"u{len(utterances):04d}"
-            sounds[name] = sound
-            source = str(line.keys.get("source", "all"))
-            utterances.append(
-                Utterance(line_id(line), _write(folder, name, sound), line.text or "", source, len(sound) / RATE)
-            )
+    for line, sound in heard:
+        name = f"u{len(utterances):04d}"
+        sounds[name] = sound
+        source = str(line.keys.get("source", "all"))
+        utterances.append(
+            Utterance(line_id(line), _write(folder, name, sound), line.text or "", source, len(sound) / RATE)
+        )
     # long: utterances one after the other, of the source that has the longest, which is what recordings are like
     by_source: dict[str, list[Utterance]] = {}
     for one in utterances:
@@ -97,6 +100,8 @@ def make(
 
 def choose(lines: list[ManifestLine], seconds: float | None, limit: int | None) -> list[ManifestLine]:
     """The same time (`seconds`) or number (`limit`) of every source, spread over all of it; in the set's order."""
+    if seconds is not None and any(line.duration is None for line in lines):
+        raise SystemExit("--hours needs a `duration` in every line; or give --limit")
     sources: dict[str, list[ManifestLine]] = {}
     for line in lines:
         sources.setdefault(str(line.keys.get("source", "all")), []).append(line)

@@ -1,6 +1,9 @@
 """The evaluate command with a model whose letters are tones."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -95,7 +98,7 @@ def test_a_folder_with_texts_beside_its_recordings_is_taken(home, capsys):
     soundfile.write(home / "talks" / "one.wav", toy_model.sound("bad"), 16000)
     (home / "talks" / "one.txt").write_text("bad\n")
     found = figures(capsys, "talks")
-    assert [u["id"] for u in found["systems"][0]["utterances"]] == ["one.wav"]
+    assert [u["id"] for u in found["systems"][0]["utterances"]] == ["one"]
 
 
 def test_the_page_has_the_sound_of_as_many_utterances_as_wanted_worst_first(home, capsys):
@@ -186,11 +189,23 @@ def test_one_file_may_hold_references_and_hypotheses(home, capsys):
         (["set.jsonl", "--sweep", "luck:1"], "beam_width"),
         (["set.jsonl", "--sweep", "beam_width:many"], "not a number"),
         (["set.jsonl", "--sweep", "beam_width:0"], "--beam-width"),
+        (["set.jsonl", "--hyp-format", "csv"], "--hyp-format changes nothing without --hyp"),
+        (["--hyp", "set.jsonl"], "--hyp needs --ref"),
+        (
+            ["--ref", "set.jsonl", "--hyp", "set.jsonl", "--degrade", "telephone"],
+            "--degrade changes nothing with --hyp",
+        ),
+        (["--ref", "set.jsonl", "--hyp", "set.jsonl", "--draw-together", "speakr"], "no utterance has such a key"),
+        (["--compare", "a.json", "b.json", "--by", "sex"], "--by changes nothing with --compare"),
+        (["--ref", "empty.txt", "--hyp", "empty.txt"], "nothing to evaluate"),
+        (["twice.jsonl"], "twice.jsonl:2: the utterance 'x' is there twice"),
         (["set.jsonl", "--json", "set.jsonl"], "is read and would be overwritten"),
         (["set.jsonl", "--report", "set.jsonl/page.html"], "cannot be written (Not a directory)"),
     ],
 )
 def test_what_cannot_be_measured_is_said_in_one_line(home, arguments, complaint, capsys):
+    (home / "empty.txt").write_text("")
+    (home / "twice.jsonl").write_text('{"id": "x", "audio": "0.wav", "text": "bad"}\n' * 2)
     code = run(["evaluate", *arguments])
     said = capsys.readouterr()
     assert complaint in said.out + said.err
@@ -198,3 +213,57 @@ def test_what_cannot_be_measured_is_said_in_one_line(home, arguments, complaint,
     if arguments:
         assert code == 2
         assert said.err.count("\n") == 1
+
+
+def test_files_and_exit_code_outlast_a_reader_who_has_seen_enough(home):
+    (home / "ref.txt").write_text("a b c d\n" * 2000)
+    (home / "hyp.txt").write_text("a b c\n" * 2000)
+    options = ["--json", "out.json", "--report", "out.html", "--max-wer", "1", "--worst", "2000"]
+    command = [sys.executable, "-m", "transcribe_cli", "evaluate", "--ref", "ref.txt", "--hyp", "hyp.txt", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.wait() == 1
+        assert b"above --max-wer" in process.stderr.read()
+    assert json.loads((home / "out.json").read_text())["systems"][0]["words"]["errors"] == 2000
+    assert (home / "out.html").exists()
+
+
+def test_names_are_shown_as_they_are(home, capsys):
+    lines = [
+        {"id": k, "text": "a b", "pred_text": "a", "speaker": name} for k, name in enumerate(("[/x]", "host: bob"))
+    ]
+    (home / "[b].jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert run(["evaluate", "--hyp", "[b].jsonl"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in ("[b].jsonl", "[/x]", "host: bob"))
+
+
+def test_what_is_drawn_together_may_be_a_number(home, capsys):
+    lines = [{"id": k, "text": "a b", "pred_text": "a b" if k % 3 else "a", "speaker": k // 4} for k in range(40)]
+    (home / "both.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    own = figures(capsys, "--hyp", "both.jsonl", "--draw-together", "speaker")["systems"][0]
+    assert own["words"]["interval"][0] < own["words"]["rate"] < own["words"]["interval"][1]
+    assert own["groups"]["speaker"]["3"]["words"]["interval"] == [None, None]  # one draw varies in nothing
+    assert run(["evaluate", "--hyp", "both.jsonl", "--draw-together", "speaker", "--report", "out.html"]) == 0
+
+
+def test_a_comparison_needs_the_same_references_and_keeps_the_limit(home, capsys):
+    (home / "hyp.txt").write_text("a b\n")
+    for name, text in (("one", "a c"), ("two", "x y")):
+        (home / f"{name}.txt").write_text(f"{text}\n")
+        assert run(["evaluate", "--ref", f"{name}.txt", "--hyp", "hyp.txt", "--json", f"{name}.json"]) == 0
+    assert run(["evaluate", "--compare", "one.json", "two.json"]) == 2
+    assert "other reference words" in capsys.readouterr().err
+    assert run(["evaluate", "--compare", "one.json", "one.json", "--max-wer", "1"]) == 1
+    assert "50.0 % is above --max-wer 1" in capsys.readouterr().err
+
+
+def test_a_terminal_that_lacks_signs_costs_nothing(home):
+    (home / "a.txt").write_text("a b\n")
+    command = [sys.executable, "-m", "transcribe_cli", "evaluate", "--ref", "a.txt", "--hyp", "a.txt"]
+    found = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "latin-1"})
+    assert (found.returncode, found.stderr) == (0, b"")
+    assert b"0.0 %" in found.stdout

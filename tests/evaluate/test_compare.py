@@ -50,6 +50,18 @@ def test_one_utterance_proves_nothing():
     assert matched_pairs([3.0]) == (0.0, 1.0)
 
 
+@pytest.mark.parametrize(("differences", "p"), [([1, 1], 0.5), ([1] * 6, 2 / 64), ([2, 1, -1, 0], 0.75)])
+def test_of_few_utterances_every_choice_of_signs_is_counted(differences, p):
+    assert matched_pairs(differences)[1] == pytest.approx(p)
+
+
+def test_few_utterances_call_chance_significant_no_more_often_than_the_level_says():
+    draw = random.Random(5)
+    for n in (2, 3, 5, 10):
+        hits = sum(matched_pairs([draw.randint(-3, 3) for _ in range(n)])[1] < 0.05 for _ in range(400))
+        assert hits / 400 < 0.08
+
+
 @pytest.mark.parametrize(
     ("first", "second", "complaint"),
     [

@@ -80,7 +80,7 @@ def test_jsonl_takes_pred_text_for_hypotheses_and_keeps_keys(write):
     line = '{"audio": "a.wav", "start": 1.5, "duration": 2, "text": "yes", "pred_text": "yep", "source": "s", "n": 1}\n'
     found, joined = pairs(write, ("a.jsonl", line), ("b.jsonl", line))
     assert found == [("a.wav 1.5", "yes", "yep")]
-    assert joined.pairs[0].keys == {"source": "s"}
+    assert joined.pairs[0].keys == {"source": "s", "n": "1"}
     assert joined.pairs[0].duration_seconds == 2.0
 
 
@@ -174,3 +174,89 @@ def test_a_json_that_is_no_transcript_is_refused(write, text):
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no \.txt"):
         read(tmp_path, hypothesis=False)
+
+
+def test_a_recording_that_failed_has_no_hypothesis(write):
+    reference = '{"id": "a", "text": "one"}\n{"id": "b", "text": "two"}\n{"id": "c", "text": "three"}\n'
+    hypothesis = (
+        '{"id": "a", "text": "one", "pred_text": "won"}\n{"id": "b", "text": "two", "error": "no such file"}\n'
+        '{"id": "c", "text": "three", "pred_text": null}\n'
+    )
+    found, joined = pairs(write, ("a.jsonl", reference), ("b.jsonl", hypothesis))
+    assert found == [("a", "one", "won"), ("b", "two", ""), ("c", "three", "")]
+    assert joined.missing == ("b", "c")
+
+
+def test_only_objects_with_a_key_for_it_hold_both(write):
+    assert read(write("a.jsonl", '{"id": 1, "text": "x", "pred_text": "y"}'), hypothesis=False).both
+    assert not read(write("b.jsonl", '{"id": 1, "text": "x"}'), hypothesis=False).both
+    assert not read(write("c.txt", "x"), hypothesis=False).both
+
+
+def test_lines_of_kaldi_have_a_blank_behind_the_id(write):
+    found, _ = pairs(write, ("ref.stm.keyed", "u1\tone two\n"), ("hyp.keyed", "u1\tone\n"))
+    assert found == [("u1", "one two", "one")]
+    path = write("text", "u1 one two\nu2\n")
+    entries = read(path, hypothesis=False, format="keyed").entries
+    assert [(entry.id, entry.text) for entry in entries] == [("u1", "one two"), ("u2", "")]
+
+
+def test_words_of_a_ctm_go_to_the_shortest_segment_around_them(write):
+    stm = "f 1 anna 0 100 one two three\nf 1 ben 10 12 yes\n"
+    ctm = "f 1 1 0.5 one\nf 1 50 0.5 two\nf 1 60 0.5 three\nf 1 11 0.5 yes\n"
+    found, _ = pairs(write, ("a.stm", stm), ("b.ctm", ctm))
+    assert found == [("f 1 0.000", "one two three", "one two three"), ("f 1 10.000", "yes", "yes")]
+
+
+def test_files_that_only_one_of_stm_and_ctm_has_are_told(write):
+    stm = "f 1 anna 0 2 one\ng 1 anna 0 2 two\n"
+    _, joined = pairs(write, ("a.stm", stm), ("b.ctm", "f 1 1 0.5 one\nf A 1 0.5 two\nx 1 1 0.5 three\n"))
+    assert joined.missing == ("g 1 0.000",)
+    assert joined.extra == ("f A 1.000 two", "x 1 1.000 three")
+
+
+def test_segments_that_are_not_scored_are_left_out_of_an_stm(write):
+    reference = "f 1 anna 0 2 one\nf 1 anna 2 4 ignore_time_segment_in_scoring\n"
+    found, joined = pairs(write, ("a.stm", reference), ("b.stm", "f 1 x 0 2 one\nf 1 x 2 4 noise\n"))
+    assert found == [("f 1 0.000", "one", "one")]
+    assert (joined.missing, joined.extra) == ((), ())
+
+
+def test_speakers_who_begin_together_are_told_apart(write):
+    stm = "f 1 anna 0 2 one\nf 1 ben 0 3 two\n"
+    found, _ = pairs(write, ("a.stm", stm), ("b.stm", stm))
+    assert found == [("f 1 0.000 anna", "one", "one"), ("f 1 0.000 ben", "two", "two")]
+
+
+@pytest.mark.parametrize("start", ["0", "0.00", "12.50"])
+def test_ids_do_not_depend_on_how_a_start_is_written(write, start):
+    found, joined = pairs(
+        write,
+        ("a.csv", f"audio,start,text\na.wav,{start},one\n"),
+        ("b.jsonl", json.dumps({"audio": "a.wav", "start": float(start), "pred_text": "one"})),
+    )
+    assert [(reference, hypothesis) for _, reference, hypothesis in found] == [("one", "one")]
+    assert not joined.missing
+
+
+def test_a_table_with_a_comma_too_many_or_an_open_quote_is_refused(write):
+    with pytest.raises(ManifestError, match="row 1: more fields"):
+        read(write("a.csv", "id,text\n1,hello, my friend\n"), hypothesis=False)
+    with pytest.raises(InputError, match="not a table"):
+        read(write("b.csv", 'id,text\n1,"hello\n2,there\n'), hypothesis=False)
+
+
+@pytest.mark.parametrize("sure", ["97", "-0.1"])
+def test_confidences_that_are_no_probabilities_are_left_out(write, sure):
+    _, joined = pairs(write, ("a.stm", "f 1 anna 0 9 one two\n"), ("b.ctm", f"f 1 1 1 one 0.9\nf 1 2 1 two {sure}\n"))
+    assert not joined.confidences
+
+
+def test_words_without_times_are_a_transcript_and_a_text_of_none_is_not(write):
+    words = {"segments": [{"words": [{"word": "a"}]}]}
+    assert read(write("a.json", json.dumps({**words, "text": "a"})), hypothesis=True).entries[0].confidences == ()
+    for spoiled in (words, {**words, "text": None}):
+        with pytest.raises(InputError, match="not a JSON transcript"):
+            read(write("b.json", json.dumps(spoiled)), hypothesis=True)
+    with pytest.raises(ManifestError, match="half of a character"):
+        read(write("c.jsonl", '{"id": "x", "text": "\\ud800"}'), hypothesis=True)

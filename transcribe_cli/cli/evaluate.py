@@ -1,6 +1,8 @@
 """`transcribe evaluate`: error rates of a model, or of any transcripts."""
 
+import io
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +31,12 @@ from .progress import Progress
 if TYPE_CHECKING:
     from rich.console import Console
 
+_ALWAYS = {"compare_files", "manifest", "ref", "hyp", "json_file", "report_file", "config", "max_wer"}
+_OF_MODE = {  # what else does something there
+    "--compare": set[str](),
+    "--hyp": {"ref_format", "hyp_format", "normalizer", "by", "draw_together", "draws", "seed", "worst"},
+}
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
@@ -37,6 +45,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
     EvaluateOptions, ModelOptions, AudioOptions, DecodingOptions, RuntimeOptions, WindowOptions, SegmentOptions
 )
 def evaluate(
+    context: typer.Context,
     manifest: Annotated[
         Path | None,
         typer.Argument(
@@ -79,6 +88,7 @@ def evaluate(
     """
     if sum((manifest is not None, ref is not None or hyp is not None, compare_files is not None)) != 1:
         raise OptionError("give one of: a manifest or folder; --ref with --hyp; --compare with two evaluations")
+    _refuse_idle(context, "--compare" if compare_files is not None else "--hyp" if manifest is None else "")
     inputs = [path for path in (manifest, ref, hyp, *(compare_files or ())) if path is not None]
     for path in (json_file, report_file):
         if path is not None and str(path) != "-":
@@ -86,11 +96,12 @@ def evaluate(
     from rich.console import Console
 
     # the report is for people, so a pipe gets it too, without colours
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False, markup=False)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a sign must not cost the table
     failed, sounds = 0, dict[str, str]()
     if compare_files is not None:
-        _compare(*compare_files, console, json_file, report_file)
-        return
+        raise typer.Exit(_compare(*compare_files, console, evaluate_options, json_file, report_file))
     if manifest is None:
         summary = _score_texts(ref, hyp, ref_format, hyp_format, evaluate_options)
     else:
@@ -109,21 +120,58 @@ def _finish(
     json_file: Path | None,
     report_file: Path | None,
 ) -> int:
-    """Shows and writes a summary; returns the exit code."""
-    if json_file is not None and str(json_file) == "-":
-        sys.stdout.write(report.dump(summary))
-    else:
-        terminal.show(summary, console, options.worst)
-        if json_file is not None:
-            write_atomically(json_file, report.dump(summary))
-    if report_file is not None:
-        write_atomically(report_file, page(summary, sounds, f"Evaluation of {summary['systems'][0]['name']}"))
-    rate = summary["systems"][0]["words"]["rate"]
-    if options.max_wer is not None and 100 * rate > options.max_wer:
-        shown = report.percent(rate)
-        print(f"transcribe: the word error rate {shown} is above --max-wer {options.max_wer:g}", file=sys.stderr)
-        return 1
-    return 0
+    """Writes and shows a summary; returns the exit code."""
+    title = f"Evaluation of {summary['systems'][0]['name']}"
+    written = None if report_file is None else page(summary, sounds, title)
+    _put_out(
+        report.dump(summary), written, lambda: terminal.show(summary, console, options.worst), json_file, report_file
+    )
+    return _judge(summary["systems"][0], options)
+
+
+def _put_out(
+    figures: str, written: str | None, show: Callable[[], None], json_file: Path | None, report_file: Path | None
+) -> None:
+    """Files first: what was measured must outlast a reader who has seen enough (`| head`)."""
+    if report_file is not None and written is not None:
+        write_atomically(report_file, written)
+    to_stdout = json_file is not None and str(json_file) == "-"
+    if json_file is not None and not to_stdout:
+        write_atomically(json_file, figures)
+    try:
+        if to_stdout:
+            sys.stdout.write(figures)
+        else:
+            show()
+    except BrokenPipeError:
+        pass
+    except SystemExit as end:  # what rich makes of it
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+
+
+def _judge(system: Mapping[str, Any], options: EvaluateOptions) -> int:
+    """1 where a system's word error rate is above the one allowed."""
+    rate = system["words"]["rate"]
+    rate = float("inf") if rate is None else rate
+    if options.max_wer is None or 100 * rate <= options.max_wer:
+        return 0
+    shown = report.percent(rate)
+    print(f"transcribe: the word error rate {shown} is above --max-wer {options.max_wer:g}", file=sys.stderr)
+    return 1
+
+
+def _refuse_idle(context: typer.Context, mode: str) -> None:
+    """Raises OptionError for an option on the command line that would change nothing."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name in _ALWAYS:
+            continue
+        serves = name in _OF_MODE[mode] if mode else name not in ("ref_format", "hyp_format")
+        source = context.get_parameter_source(name)
+        if not serves and source is not None and source.name == "COMMANDLINE":
+            what = f"with {mode}" if mode else "without --hyp"
+            raise OptionError(f"{parameter.opts[0]} changes nothing {what}: leave it out")
 
 
 def _score_texts(
@@ -133,8 +181,12 @@ def _score_texts(
         raise OptionError("--ref needs --hyp: the file with what was recognised")
     # one file may hold both, as manifests that were transcribed do
     references = texts.read(ref or hyp, hypothesis=False, format=ref_format or (hyp_format if ref is None else None))
+    if ref is None and not references.both:
+        raise OptionError(f"--hyp needs --ref: {hyp} holds one text an utterance (JSON lines and CSV may hold both)")
     hypotheses = texts.read(hyp, hypothesis=True, format=hyp_format)
     joined = texts.join(references, hypotheses)
+    if not joined.pairs:
+        raise InputError(f"{references.where}: nothing to evaluate: there are no references in it")
     facts = {id: Facts(confidences=sure) for id, sure in joined.confidences.items()}
     system = System(hyp.name, score(joined.pairs, options.normalizer), facts)
     notes = []
@@ -187,7 +239,7 @@ def _measure(
     if evaluate.mend_card:
         summary["notes"].append(_mend(recogniser, summary["systems"][0]["calibration"]))
     if evaluate.degrade:
-        summary["robustness"] = report.robustness(robustness, evaluate.draws, evaluate.seed)
+        summary["robustness"] = report.robustness(robustness, evaluate.draws, evaluate.seed, evaluate.draw_together)
     return summary, sounds, 1 if plain.failures else 0
 
 
@@ -199,19 +251,26 @@ def _mend(recogniser: Recogniser, calibration: dict[str, Any] | None) -> str:
     return f"the card's confidence_temperature is now {temperature:g}"
 
 
-def _compare(first: Path, second: Path, console: "Console", json_file: Path | None, report_file: Path | None) -> None:
+def _compare(
+    first: Path,
+    second: Path,
+    console: "Console",
+    options: EvaluateOptions,
+    json_file: Path | None,
+    report_file: Path | None,
+) -> int:
+    """Puts two evaluations side by side; returns the exit code."""
     summaries = [report.read(path) for path in (first, second)]
     normalisers = [summary["normalizer"] for summary in summaries]
     if normalisers[0] != normalisers[1]:
         raise InputError(f"{first} was scored with --normalizer {normalisers[0]}, {second} with {normalisers[1]}")
     sides = [summary["systems"][0] for summary in summaries]
     found = compare(report.counts_by_id(sides[0]), report.counts_by_id(sides[1]))
+    references = [report.references_by_id(side) for side in sides]
+    if other := next((id for id, words in references[0].items() if words != references[1][id]), None):
+        raise InputError(f"{other!r} has other reference words in {first} than in {second}: evaluate both on one set")
     names = [f"{side['name']} ({path.name})" for side, path in zip(sides, (first, second), strict=True)]
-    if json_file is not None and str(json_file) == "-":
-        sys.stdout.write(report.dump(versus.as_json(names, found)))
-    else:
-        terminal.show_comparison(names, sides, found, console)
-        if json_file is not None:
-            write_atomically(json_file, report.dump(versus.as_json(names, found)))
-    if report_file is not None:
-        write_atomically(report_file, versus.page(names, sides, found, normalisers[0]))
+    written = None if report_file is None else versus.page(names, sides, found, normalisers[0])
+    figures = report.dump(versus.as_json(names, found))
+    _put_out(figures, written, lambda: terminal.show_comparison(names, sides, found, console), json_file, report_file)
+    return _judge(sides[0], options)

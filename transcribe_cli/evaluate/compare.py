@@ -1,10 +1,11 @@
 """Two systems on the same utterances: is the difference more than chance?
 
 The matched-pairs test takes the difference of errors on every utterance, Z_i = errors of A − errors of B; if the
-systems were alike, √n · mean(Z) / std(Z) would be standard normal. Beside it stands the share of bootstrap sets in
-which B is better, and an interval of the difference of the rates.
+systems were alike, √n · mean(Z) / std(Z) would be standard normal. Of few utterances it is not, so there all ways are
+counted in which the signs of the Z_i could have fallen. Beside it stands the share of bootstrap sets in which B is
+better, and an interval of the difference of the rates.
 
-Source: Gillick and Cox 1989 (with utterances as segments); Bisani and Ney 2004.
+Source: Gillick and Cox 1989 (with utterances as segments); Fisher 1935 (the signs); Bisani and Ney 2004.
 """
 
 import math
@@ -15,6 +16,8 @@ import numpy as np
 
 from ..errors import InputError
 from .edits import Counts
+
+FEW = 16  # utterances with a difference, up to which every choice of signs is counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,9 @@ def matched_pairs(differences: "Sequence[float] | np.typing.NDArray[np.float64]"
     if len(z_i) < 2 or not z_i.any():
         return 0.0, 1.0
     spread = float(z_i.std(ddof=1))
-    if spread == 0.0:
-        return math.copysign(math.inf, float(z_i[0])), 0.0
-    z = float(z_i.mean()) / spread * math.sqrt(len(z_i))
-    return z, math.erfc(abs(z) / math.sqrt(2))
+    z = float(z_i.mean()) / spread * math.sqrt(len(z_i)) if spread else math.copysign(math.inf, float(z_i[0]))
+    other = z_i[z_i != 0]
+    if len(other) > FEW:
+        return z, math.erfc(abs(z) / math.sqrt(2))
+    signs = 1 - 2 * (np.arange(1 << len(other))[:, None] >> np.arange(len(other)) & 1)
+    return z, float(np.mean(np.abs(signs @ other) >= abs(float(other.sum())) - 1e-9))

@@ -29,11 +29,12 @@ from ..audio.manifest import ManifestLine, by_recording, is_manifest, read_manif
 from ..ctc.forward_backward import loss
 from ..decoding.hypothesis import softened
 from ..emission.pauses import Emissions
-from ..errors import CTCError, InputError, TranscribeError
+from ..errors import CTCError, InputError, ManifestError, TranscribeError
 from ..lm.model import LanguageModel
 from ..pipeline import Recogniser
 from ..reader import Reader, ReaderSettings
 from ..transcript import Word
+from .entries import grouping_keys, spoken_at
 from .normalise import basic
 from .report import Facts, System
 from .score import Pair, score
@@ -78,21 +79,32 @@ def labelled(path: Path) -> list[ManifestLine]:
         lines = [line for line in read_manifest(path) if line.text is not None]
     elif path.is_dir():
         lines = []
+        named: set[str] = set()
         for one in find_inputs([str(path)]):
             text = one.path.with_suffix(".txt")
             if text.is_file():
-                keys = {"id": str(one.relative)}
+                # named as --hyp names a folder's texts, unless two recordings share one
+                name = str(one.relative.with_suffix(""))
+                keys = {"id": str(one.relative) if name in named else name}
+                named.add(name)
                 lines.append(ManifestLine(one.path, 0.0, None, _read(text), keys, len(lines) + 1))
     else:
         raise InputError(f"{path}: neither a manifest (.jsonl) nor a folder; texts are scored with --ref and --hyp")
     if not lines:
         raise InputError(f"{path}: nothing to evaluate: no line has a text, no recording a .txt beside it")
+    seen: set[str] = set()
+    for line in lines:
+        if (id := line_id(line)) in seen:
+            raise ManifestError(f"{path}:{line.number}: the utterance {id!r} is there twice; give each an id")
+        seen.add(id)
     return lines
 
 
 def line_id(line: ManifestLine) -> str:
     """`id` where the line has one, else its recording and start."""
-    return str(line.keys.get("id") or f"{line.keys.get('audio', line.audio)} {line.start:g}")
+    own = line.keys.get("id")
+    recording = line.keys.get("audio", line.keys.get("audio_filepath", line.audio))
+    return spoken_at(str(recording), line.start) if own in (None, "") else str(own)
 
 
 def measure(
@@ -258,10 +270,7 @@ def _gather(system: _Gathered, line: ManifestLine, sound: Array, found: Array, r
         words += [word for segment in system.reader.read(stretch) for word in segment.words]
     hypothesis, card = " ".join(word.text for word in words), recogniser.bundle.card
     seconds = len(sound) / card.sample_rate
-    keys = {
-        name: value for name, value in line.keys.items() if isinstance(value, str) and name not in ("text", "audio")
-    }
-    id = line_id(line)
+    id, keys = line_id(line), grouping_keys(line.keys, ("text", "audio"))
     system.pairs.append(Pair(id, line.text or "", hypothesis, seconds, keys))
     reference = basic(line.text or "")  # case and punctuation are nothing a network could be asked for
     letters = card.letters(found)

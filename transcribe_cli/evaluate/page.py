@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from .report import fault, group_rate, percent
+from .report import fault, group_name, group_rate, percent
 
 COLOURS = ("#2b6cb0", "#dd6b20", "#2f855a", "#805ad5")
 
@@ -139,7 +139,7 @@ def _group(name: str, systems: Sequence[Mapping[str, Any]]) -> str:
     groups = systems[0]["groups"][name]
     rows = [
         [
-            (escape(value.split(": ", 1)[-1]), None),
+            (escape(group_name(name, value)), None),
             own["sentences"]["reference"],
             own["words"]["reference"],
             *(rate(group_rate(system, name, value)) for system in systems),
@@ -157,7 +157,7 @@ def _group(name: str, systems: Sequence[Mapping[str, Any]]) -> str:
             for system in systems
             if (own := system["groups"].get(name, {})).keys() == groups.keys()
         ]
-        labels = [value.split(": ", 1)[-1] for value in groups]
+        labels = [group_name(name, value) for value in groups]
         plot = bars(labels, series, f"word error rate by {name}, with 95 % intervals")
     return f'<div class="row"><div>{found}</div>{plot}</div>'
 

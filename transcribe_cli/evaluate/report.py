@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..alignment.confidence import fit_temperature
-from ..errors import InputError, InputNotFound
+from ..errors import InputError, InputNotFound, OptionError
 from .calibration import calibration, judged
 from .edits import Counts, Edit
 from .score import Score, Utterance, bands, bootstrap, frequent
@@ -20,6 +20,7 @@ VERSION = 1
 DURATION_EDGES = (2, 5, 10, 20)  # seconds
 PACE_EDGES = (1.5, 2.5, 3.5)  # words a second
 SNR_EDGES = (5, 10, 20, 30)  # dB
+BANDS = ("duration", "speaking rate", "signal to noise")
 # of 104 development utterances with honest errors 3 % lie beyond, of those with a word made wrong on purpose more than
 # half; the better the network, the further apart the two are
 SUSPICIOUS_NATS = 16.0
@@ -56,7 +57,12 @@ def summarise(
     seed: int = 0,
     block: str | None = None,
 ) -> dict[str, Any]:
-    """Everything that is shown, JSON-ready. by: keys to group by; block: the key drawn together in bootstrap."""
+    """Everything that is shown, JSON-ready. by: keys to group by; block: the key drawn together in bootstrap.
+
+    Raises OptionError where no utterance has that key.
+    """
+    if block and not any(block in utterance.pair.keys for utterance in systems[0].score.utterances):
+        raise OptionError(f"--draw-together {block}: no utterance has such a key")
     return {
         "format": "transcribe-evaluation",
         "version": VERSION,
@@ -69,11 +75,11 @@ def summarise(
 
 
 def robustness(
-    conditions: Sequence[tuple[str, Sequence[tuple[str, Score]]]], draws: int, seed: int
+    conditions: Sequence[tuple[str, Sequence[tuple[str, Score]]]], draws: int, seed: int, block: str | None = None
 ) -> list[dict[str, Any]]:
     """Each condition's rates by system, JSON-ready."""
     return [
-        {"condition": name, "systems": [{"name": system, **_rates(own, draws, seed)} for system, own in scores]}
+        {"condition": name, "systems": [{"name": system, **_rates(own, draws, seed, block)} for system, own in scores]}
         for name, scores in conditions
     ]
 
@@ -81,6 +87,17 @@ def robustness(
 def percent(rate: float | None) -> str:
     """0.123 → "12.3 %"; an infinite rate (words where none were expected) → "∞"; an unknown one → "–"."""
     return "–" if rate is None else "∞" if rate == float("inf") else f"{100 * rate:.1f} %"
+
+
+def between(words: Mapping[str, Any]) -> str:
+    """An interval without its unit: "7.8–9.4"; "–" where there is none."""
+    low, high = words["interval"]
+    return "–" if low is None or high is None else "–".join(percent(rate).removesuffix(" %") for rate in (low, high))
+
+
+def group_name(name: str, value: str) -> str:
+    """What a group is called: bands without the number that sorts them."""
+    return value.split(": ", 1)[-1] if name in BANDS else value
 
 
 def group_rate(system: Mapping[str, Any], name: str, value: str) -> float | None:
@@ -97,6 +114,8 @@ def read(path: Path) -> dict[str, Any]:
             raise ValueError("another format or version")
         for system in data["systems"]:
             counts_by_id(system)
+        if not data["systems"]:
+            raise ValueError("no system in it")
     except FileNotFoundError as error:
         raise InputNotFound(f"{path}: no such file; `transcribe evaluate … --json FILE` writes one") from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -108,6 +127,14 @@ def counts_by_id(system: Mapping[str, Any]) -> dict[str, Counts]:
     """Word counts of a summary's utterances."""
     return {
         str(u["id"]): Counts(*(int(u["words"][key]) for key in ("hits", "substitutions", "deletions", "insertions")))
+        for u in system["utterances"]
+    }
+
+
+def references_by_id(system: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The words that were to be recognised, as they were compared, of a summary's utterances."""
+    return {
+        str(u["id"]): [reference for reference, _ in u["alignment"] if reference is not None]
         for u in system["utterances"]
     }
 
@@ -133,7 +160,7 @@ def _system(system: System, by: Sequence[str], draws: int, seed: int, block: str
         "name": system.name,
         **_rates(score, draws, seed, block),
         "empty": _empty(score),
-        "groups": _groups(score, by, system.facts, draws, seed),
+        "groups": _groups(score, by, system.facts, draws, seed, block),
         "substitutions": [[*pair, n] for pair, n in frequent(every, "substitution")[:50]],
         "deletions": [[pair[0], n] for pair, n in frequent(every, "deletion")[:50]],
         "insertions": [[pair[1], n] for pair, n in frequent(every, "insertion")[:50]],
@@ -154,14 +181,18 @@ def _counts(counts: Counts) -> dict[str, Any]:
 
 def _rates(score: Score, draws: int, seed: int, block: str | None = None) -> dict[str, Any]:
     def drawn(utterance: Utterance) -> str:
-        return utterance.pair.keys.get(block or "", "")
+        # an utterance without the key is drawn by itself
+        return utterance.pair.keys.get(block or "", f"\0{utterance.pair.id}")
 
-    together = drawn if block else None
-    words = bootstrap(score, block=together, draws=draws, seed=seed)
-    characters = bootstrap(score, lambda u: u.characters, together, draws=draws, seed=seed)
+    def spread(of: Callable[[Utterance], Counts]) -> list[float | None]:
+        if len({drawn(utterance) for utterance in score.utterances}) < 2:
+            return [None, None]  # nothing varies, so nothing is known
+        found = bootstrap(score, of, drawn if block else None, draws=draws, seed=seed)
+        return [found.low, found.high]
+
     return {
-        "words": _counts(score.words) | {"interval": [words.low, words.high]},
-        "characters": _counts(score.characters) | {"interval": [characters.low, characters.high]},
+        "words": _counts(score.words) | {"interval": spread(lambda u: u.words)},
+        "characters": _counts(score.characters) | {"interval": spread(lambda u: u.characters)},
         "sentences": {
             "reference": len(score.utterances),
             "errors": score.wrong_sentences,
@@ -181,7 +212,7 @@ def _empty(score: Score) -> dict[str, int]:
 
 
 def _groups(
-    score: Score, by: Sequence[str], facts: Mapping[str, Facts], draws: int, seed: int
+    score: Score, by: Sequence[str], facts: Mapping[str, Facts], draws: int, seed: int, block: str | None
 ) -> dict[str, dict[str, Any]]:
     def pace(u: Utterance) -> str | None:
         seconds = u.pair.duration_seconds
@@ -191,12 +222,14 @@ def _groups(
         return lambda u: u.pair.keys.get(key)
 
     ways = {key: value_of(key) for key in by}
-    ways["duration"] = lambda u: bands(u.pair.duration_seconds, DURATION_EDGES, "s")
-    ways["speaking rate"] = pace
-    ways["signal to noise"] = lambda u: bands(facts.get(u.pair.id, Facts()).snr_db, SNR_EDGES, "dB")
+    ways |= {
+        "duration": lambda u: bands(u.pair.duration_seconds, DURATION_EDGES, "s"),
+        "speaking rate": pace,
+        "signal to noise": lambda u: bands(facts.get(u.pair.id, Facts()).snr_db, SNR_EDGES, "dB"),
+    }
     found = {name: score.group(key) for name, key in ways.items()}
     return {
-        name: {value: _rates(own, draws, seed) for value, own in groups.items()}
+        name: {value: _rates(own, draws, seed, block) for value, own in groups.items()}
         for name, groups in found.items()
         if groups
     }

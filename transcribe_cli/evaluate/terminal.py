@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .compare import Comparison
-from .report import fault, group_rate, percent
+from .report import between, fault, group_name, group_rate, percent
 from .versus import verdict
 
 MOST_GROUPS = 20  # more, such as speakers, and only the worst half of that many are shown
@@ -112,11 +112,11 @@ def _rates(summary: Mapping[str, Any]) -> "Table":
     for heading in ("system", "WER", "95 %", "words", "sub", "del", "ins", "CER", "sentences wrong"):
         table.add_column(heading, justify="left" if heading == "system" else "right")
     for system in summary["systems"]:
-        words, low_high = system["words"], system["words"]["interval"]
+        words = system["words"]
         table.add_row(
             system["name"],
             percent(words["rate"]),
-            "–".join(percent(rate).removesuffix(" %") for rate in low_high),
+            between(words),
             str(words["reference"]),
             str(words["substitutions"]),
             str(words["deletions"]),
@@ -137,7 +137,7 @@ def _groups(name: str, groups: Mapping[str, Any], systems: Sequence[Mapping[str,
         enough = sorted(sizes)[len(sizes) // 2]  # of a few words any rate can come
         values = sorted(
             (value for value in values if groups[value]["words"]["reference"] >= enough),
-            key=lambda value: -groups[value]["words"]["rate"],
+            key=lambda value: -(float("inf") if (r := groups[value]["words"]["rate"]) is None else r),
         )[: MOST_GROUPS // 2]
         title += f": the worst of {len(groups)} (with at least {enough} words)"
     table = Table(title=title, title_justify="left")
@@ -147,11 +147,11 @@ def _groups(name: str, groups: Mapping[str, Any], systems: Sequence[Mapping[str,
     for value in values:
         own = groups[value]
         table.add_row(
-            value.split(": ", 1)[-1],
+            group_name(name, value),
             str(own["sentences"]["reference"]),
             str(own["words"]["reference"]),
             *(percent(group_rate(system, name, value)) for system in systems),
-            "–".join(percent(rate).removesuffix(" %") for rate in own["words"]["interval"]),
+            between(own["words"]),
         )
     return table
 
@@ -166,8 +166,7 @@ def _robustness(rows: Sequence[Mapping[str, Any]]) -> "Table":
     for row in rows:
         cells = []
         for system in row["systems"]:
-            low, high = (percent(rate).removesuffix(" %") for rate in system["words"]["interval"])
-            cells.append(f"{percent(system['words']['rate'])} ({low}–{high})")
+            cells.append(f"{percent(system['words']['rate'])} ({between(system['words'])})")
         table.add_row(row["condition"], *cells)
     return table
 

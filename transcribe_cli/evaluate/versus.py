@@ -11,7 +11,7 @@ from typing import Any
 
 from .compare import Comparison
 from .page import aligned, bars, document, rate, table
-from .report import group_rate, percent
+from .report import group_name, group_rate, percent
 
 MOST_UTTERANCES = 500  # of those that differ, most different first: a page with tens of thousands does not scroll
 
@@ -91,7 +91,7 @@ def _group(name: str, names: Sequence[str], systems: Sequence[Mapping[str, Any]]
         own = groups[0][value]
         rows.append(
             [
-                (escape(value.split(": ", 1)[-1]), None),
+                (escape(group_name(name, value)), None),
                 own["sentences"]["reference"],
                 own["words"]["reference"],
                 rate(first),
@@ -106,7 +106,7 @@ def _group(name: str, names: Sequence[str], systems: Sequence[Mapping[str, Any]]
             (one, [(own[value]["words"]["rate"], *own[value]["words"]["interval"]) for value in values])
             for one, own in zip(names, groups, strict=True)
         ]
-        labels = [value.split(": ", 1)[-1] for value in values]
+        labels = [group_name(name, value) for value in values]
         plot = bars(labels, series, f"word error rate by {name}, with 95 % intervals")
     return f'<div class="row"><div>{found}</div>{plot}</div>'
 
