@@ -72,7 +72,7 @@ def searched(
         with torch.inference_mode():
             log_probs, rows = network(loop.transposed(inputs, source), lengths)
         text = decoder.decode(log_probs[0, : int(rows[0])].numpy())[0].text
-        found.append(measure.Heard(entry.source, entry.text, entry.text, text, 0.0))
+        found.append(measure.Heard(entry.source, entry.text, entry.text, text, 0.0, 0))
     return found
 
 

@@ -98,6 +98,7 @@ def read_texts(paths: Sequence[Path], alphabet: Alphabet) -> Texts:
                 if words is None:
                     n_unreadable += 1
                     refused.update(_foreign(sentence))
+                    kept += _readable(sentence, alphabet)
                 elif words and alphabet.spells(words):
                     kept.append(words)
                 elif words:
@@ -106,6 +107,18 @@ def read_texts(paths: Sequence[Path], alphabet: Alphabet) -> Texts:
         raise InputError(f"{paths[0]}: no sentence that the model could write: are these texts in its language?")
     lacking = tuple((word, "".join(_lacks(word, alphabet))) for word, _ in refused.most_common())
     return Texts(len(found), tuple(kept), n_unreadable, lacking)
+
+
+def _readable(sentence: str, alphabet: Alphabet) -> list[str]:
+    """Stretches of four words and more of a sentence that cannot be read whole: an address must not cost all of it."""
+    runs: list[list[str]] = [[]]
+    for word in sentence.split():
+        plain = normalise(word)
+        if plain is None or not alphabet.spells(plain):
+            runs.append([])
+        elif plain:
+            runs[-1].append(plain)
+    return [" ".join(run) for run in runs if len(run) > 3]
 
 
 def _foreign(sentence: str) -> Iterable[str]:

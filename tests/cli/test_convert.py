@@ -102,3 +102,14 @@ def test_times_beyond_all_bounds_are_one_line(talk, capsys):
     talk.write_text(talk.read_text().replace('"end": 1.4', '"end": 1e308'))
     assert run(["convert", str(talk), "--format", "srt"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_parts_of_whispers_words_stay_together(tmp_path, capsys):
+    parts = [" It", " grew", " 3", ".5", "%", " for", " Spider", "-Man", " don", "'t"]
+    words = [{"word": part, "start": k, "end": k + 1, "probability": 0.9} for k, part in enumerate(parts)]
+    segment = {"start": 0, "end": 10, "text": "".join(parts), "words": words}
+    (tmp_path / "w.json").write_text(json.dumps({"text": "".join(parts), "segments": [segment], "language": "en"}))
+    assert run(["convert", str(tmp_path / "w.json"), "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["segments"][0]["words"]
+    assert [word["word"] for word in found] == ["It", "grew", "3.5%", "for", "Spider-Man", "don't"]
+    assert (found[2]["start"], found[2]["end"]) == (2, 5)

@@ -204,3 +204,9 @@ def test_texts_in_another_language_are_refused(toy: Path) -> None:
     with pytest.raises(InputError, match="no sentence that the model could write"):
         adapt([Path("notes")], Path("mine"), "toy")
     assert not Path("mine").exists()
+
+
+def test_an_address_does_not_cost_the_sentence_around_it(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("we met the kestrel team at www.kestrel.org and they were glad to see us")
+    texts = read_texts([tmp_path], ENGLISH)
+    assert texts.sentences == ("we met the kestrel team at", "and they were glad to see us")

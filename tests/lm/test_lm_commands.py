@@ -195,6 +195,10 @@ def test_tune_prints_the_grid_and_writes_the_best_weights(toy: Path, capsys: pyt
         path.unlink()
     assert run(["lm", "tune", "dev.jsonl", "--model", "toy", *grid]) == 0
     assert "word errors" in capsys.readouterr().out
+    # rows of other lines are not taken for these
+    Path("dev.jsonl").write_text(Path("dev.jsonl").read_text().replace('"text": "', '"text": "and ', 1))
+    assert run(["lm", "tune", "dev.jsonl", "--model", "toy", *grid]) == 2
+    assert "rows.npz: log-probabilities of another model or other lines" in capsys.readouterr().err
 
 
 def test_what_was_typed_wins_over_what_the_card_was_tuned_at(toy: Path) -> None:

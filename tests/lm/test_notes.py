@@ -109,3 +109,18 @@ def test_missing_and_empty_places_are_named(tmp_path: Path) -> None:
         find_notes([tmp_path / "none"])
     with pytest.raises(InputError, match="no texts in"):
         find_notes([tmp_path])
+
+
+def test_items_below_items_are_no_code(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("- Agenda\n    - The Kestrel glider lands\n\nProse.\n\n    code = 1\n")
+    text = " ".join(paragraphs(tmp_path / "a.md"))
+    assert "The Kestrel glider lands" in text
+    assert "code" not in text
+
+
+def test_what_stands_outside_of_cues_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "a.vtt").write_text(
+        "WEBVTT - a title\n\nSTYLE\n::cue { color: red }\n\nNOTE\na secret\n\nintro-one\n"
+        "00:01.000 --> 00:03.500\n&gt;&gt; R&amp;D met.\n"
+    )
+    assert list(paragraphs(tmp_path / "a.vtt")) == [">> R&D met."]

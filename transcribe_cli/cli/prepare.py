@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..errors import MissingExtra, OptionError
+from ..outputs import check_target, write_atomically
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -36,6 +37,7 @@ def prepare(
         from ..training import cache as caching
         from ..training import corpora, manifest, options, plot, text
         from ..training import prepare as preparing
+        from ..training.units import CHARACTERS
     except ImportError as error:
         raise MissingExtra("preparing training data", error.name or "torch", "train") from error
     if cache:
@@ -54,14 +56,17 @@ def prepare(
         utterances = [one for pattern in sets for path in manifest.find(pattern) for one in manifest.read(path)]
     else:
         utterances = corpora.read(source)
+    for target in (out, dropped, histogram):
+        if target is not None:
+            check_target(target, overwrite=True, inputs=[source])
     wanted = text.TextOptions(case, punctuation, numbers, accents, tuple(special or ()), language)
     limits = preparing.Limits(max_seconds=max_seconds, decode=decode)
-    report = preparing.check(utterances, wanted, limits)
+    report = preparing.check(utterances, wanted, limits, CHARACTERS if wanted == text.TextOptions() else None)
     for line in report.lines():
         print(line)
     if out is not None:
         manifest.write(report.kept, out)
     if dropped is not None:
-        dropped.write_text("".join(f"{name}\t{reason}\n" for name, reason in report.dropped), encoding="utf-8")
+        write_atomically(dropped, "".join(f"{name}\t{reason}\n" for name, reason in report.dropped))
     if histogram is not None and not plot.histogram(report.seconds, histogram):
         print("no picture: it needs matplotlib (pip install 'transcribe-cli[plot]')", file=sys.stderr)

@@ -27,7 +27,7 @@ def units(
         raise MissingExtra("comparing units", error.name or "torch", "train") from error
     train = [one.text for one in corpora.read(corpus)]
     spoken = corpora.read(dev if dev is not None else corpus)
-    pairs = [(one.text, one.duration_seconds or 0.0) for one in spoken]
+    pairs = [(one.text, corpora.seconds(one)) for one in spoken]
     print("units      inventory  coverage  unknown words  units/s  rows/s  too dense")
     for kind in measuring.KINDS:
         one = measuring.report(kind, train, pairs, 1 / frame_seconds, size)

@@ -4,6 +4,7 @@ In go labelled recordings and a grid, out come word errors for each point of the
 are saved (and read again next time), and worker processes decode them. α = 0 is a value like any other.
 """
 
+import hashlib
 import itertools
 import json
 import multiprocessing
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from .. import decoding
 from ..alphabet import Alphabet
 from ..audio.manifest import ManifestLine
 from ..bundle.card import LanguageModelEntry
+from ..bundle.store import Bundle, sha256
 from ..decoding.options import TUNED, DecodingOptions
 from ..errors import InputError, MissingExtra, OptionError, OutputError, TranscribeError
 from ..lm.model import LanguageModel
@@ -87,6 +90,7 @@ class Rows:
     sources: tuple[str, ...]
     log_probs: tuple[Array, ...]
     frame_seconds: float
+    origin: str = ""  # what network and which lines they are of
 
 
 def grid(options: TuneOptions) -> list[Weights]:
@@ -120,6 +124,14 @@ def _decoding(point: Weights) -> DecodingOptions:
     return DecodingOptions(**asdict(point))
 
 
+def origin(bundle: Bundle, lines: Sequence[ManifestLine]) -> str:
+    """What rows depend on, as a short text: the network's file, and the lines."""
+    digest = hashlib.sha256(sha256(bundle.graph_path).encode())
+    for line in lines:
+        digest.update(json.dumps([str(line.audio), line.start, line.duration, line.text]).encode())
+    return digest.hexdigest()[:16]
+
+
 def compute_rows(
     lines: Sequence[ManifestLine], recogniser: Recogniser, failed: Callable[[str, str], None] = lambda id, why: None
 ) -> Rows:
@@ -138,12 +150,19 @@ def compute_rows(
         found.append(rows(sound, recogniser).astype(np.float16))  # half precision moves no word (see the tests)
     if not found:
         raise InputError("no line of the manifest has both sound and text, so there is nothing to tune on")
-    return Rows(tuple(ids), tuple(texts), tuple(sources), tuple(found), recogniser.bundle.card.output.frame_seconds)
+    seconds = recogniser.bundle.card.output.frame_seconds
+    return Rows(tuple(ids), tuple(texts), tuple(sources), tuple(found), seconds, origin(recogniser.bundle, lines))
 
 
 def save(rows: Rows, path: Path) -> None:
     """Writes rows to an .npz file. Raises OutputError."""
-    meta = {"ids": rows.ids, "texts": rows.texts, "sources": rows.sources, "frame_seconds": rows.frame_seconds}
+    meta: dict[str, Any] = {
+        "ids": rows.ids,
+        "texts": rows.texts,
+        "sources": rows.sources,
+        "frame_seconds": rows.frame_seconds,
+    }
+    meta["origin"] = rows.origin
     lengths = [len(one) for one in rows.log_probs]
     with atomically(path) as file:
         np.savez(file, meta=np.array(json.dumps(meta)), lengths=lengths, log_probs=np.concatenate(rows.log_probs))
@@ -161,6 +180,7 @@ def load(path: Path) -> Rows:
             tuple(meta["sources"]),
             tuple(pieces),
             float(meta["frame_seconds"]),
+            str(meta.get("origin", "")),
         )
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path}: not saved log-probabilities ({error}); delete it to compute them anew") from error

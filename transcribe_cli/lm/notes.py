@@ -4,6 +4,7 @@ In go files and folders of .txt, .md, .srt, .vtt and .docx, out come paragraphs 
 times taken away. Nothing in a file is executed, and what a .docx unpacks to is bounded.
 """
 
+import html
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -76,13 +77,15 @@ def _joined(text: Iterator[str]) -> Iterator[str]:
 
 
 def _markdown(text: Iterator[str]) -> Iterator[str]:
-    in_code = False
+    in_code = in_list = False
     plain: list[str] = []
     for line in text:
+        is_item = bool(re.match(r"\s*([-*+]|\d+[.)])\s", line))
+        in_list = is_item or (in_list and (not line.strip() or line[0] in " \t"))
         if FENCE.match(line):
             in_code = not in_code
             continue
-        if in_code or line.startswith("    "):
+        if in_code or (line.startswith(("    ", "\t")) and not in_list):  # below a list it goes on with an item
             continue
         starts_anew = bool(re.match(r"\s*(#{1,6}|[-*+]|\d+[.)]|\|)\s?", line))
         for pattern, replacement in MARKDOWN:
@@ -96,11 +99,15 @@ def _markdown(text: Iterator[str]) -> Iterator[str]:
 def _subtitles(text: Iterator[str]) -> Iterator[str]:
     """Cues joined, since sentences run across them."""
     cues: list[str] = []
+    timed = False  # within a cue's text; headers, notes, styles and the names of cues stand outside
     for line in text:
         line = line.strip()
-        if not line or line.isdigit() or CUE_TIME.match(line) or line.startswith(("WEBVTT", "NOTE", "STYLE")):
-            continue
-        cues.append(re.sub(r"<[^>]{1,100}>|\{[^}]{1,100}\}", "", line))
+        if CUE_TIME.match(line):
+            timed = True
+        elif not line:
+            timed = False
+        elif timed:
+            cues.append(html.unescape(re.sub(r"<[^>]{1,100}>|\{[^}]{1,100}\}", "", line)))
     if cues:
         yield " ".join(cues)
 

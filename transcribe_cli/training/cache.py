@@ -1,9 +1,11 @@
 """Features or frozen encoder output on disk, so that a run pays for them once: float16 shards and an index.
 
-A shard is `NAME.npy`, (all frames, dimension) float16, and `NAME.jsonl`, one line an utterance with its place. Both are
-written under another name and renamed, the index last, so a shard that has an index is whole: a fill that was killed
-goes on where it stopped, any number of workers share the folder, and a reader may look while it grows. `cache.json`
-holds the options that made it; other options are refused. Augmentation enters a cache only as a named variant.
+A shard is `NAME.npy`, (all frames, dimension) float16, and `NAME.jsonl`, one line an utterance with its place. Both
+are written under another name and renamed, the index last, so a shard that has an index is whole: a fill that was
+killed goes on where it stopped, any number of workers share the folder, and a reader may look while it grows. A shard
+counts as long as its utterances are the manifest's; where ids or texts have changed since, it is made again.
+`cache.json` holds the options that made it; other options are refused. Augmentation enters a cache only as a named
+variant.
 """
 
 import dataclasses
@@ -51,7 +53,8 @@ class Entry:
     @property
     def key(self) -> str:
         """What tells it from all others, in a few bytes."""
-        return f"{self.shard.stem}:{self.offset}"
+        where = self.shard.stem if self.shard.suffix == ".npy" else self.shard  # a shard's name is its own
+        return f"{where}:{self.offset}"
 
 
 def holds_hidden(options: RunOptions) -> bool:
@@ -158,10 +161,33 @@ def shard_names(sets: tuple[DataSet, ...], size: int) -> Iterator[tuple[str, str
     for one in sets:
         for path in manifest.find(one.manifest):
             utterances = manifest.read(path)
-            tag = f"{path.parent.name}-{path.stem}"
             for variant in one.variants:
                 for i, chunk in enumerate(manifest.chunks(utterances, size)):
-                    yield f"{tag}-{i:04d}-{variant}", variant, chunk
+                    yield f"{_tag(path)}-{i:04d}-{variant}", variant, chunk
+
+
+def refuse_twins(sets: tuple[DataSet, ...]) -> None:
+    """Raises TrainingError where two manifests would give their shards the same names."""
+    tags: dict[str, Path] = {}
+    for path in sorted({path.resolve() for one in sets for path in manifest.find(one.manifest)}):
+        other = tags.setdefault(_tag(path), path)
+        if other != path:
+            raise TrainingError(f"{other} and {path} would share their names in the cache: rename a file or its folder")
+
+
+def _tag(path: Path) -> str:
+    return f"{path.parent.name}-{path.stem}"
+
+
+def index(path: Path, variant: str, utterances: list[Utterance]) -> list[dict[str, Any]] | None:
+    """A shard's lines; None where there are none, or they are not of these utterances as the manifest has them now."""
+    if not path.exists():
+        return None
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    # without the folder in an utterance's name: the recordings may have been moved
+    wanted = iter((Path(utterance.name).name, told(utterance, variant)) for utterance in utterances)
+    # some may have been left out; `in` goes on where the last one was found
+    return rows if all((Path(row["id"]).name, row["text"]) in wanted for row in rows) else None
 
 
 def fill(options: RunOptions, folder: Path, worker: tuple[int, int] = (0, 1)) -> Iterator[str]:
@@ -170,6 +196,7 @@ def fill(options: RunOptions, folder: Path, worker: tuple[int, int] = (0, 1)) ->
     Raises TrainingError on options that do not fit the folder, OutputError when the disk is full.
     """
     check_fingerprint(folder, options)
+    refuse_twins(options.data.dev + options.data.train)
     shape = options.network
     recipe, network = recipe_of(shape.encoder), None
     if holds_hidden(options):
@@ -182,7 +209,7 @@ def fill(options: RunOptions, folder: Path, worker: tuple[int, int] = (0, 1)) ->
     me, of = worker
     work = sorted(shard_names(options.data.dev + options.data.train, options.data.shard), key=lambda w: _order(w[0]))
     for i, (name, variant, utterances) in enumerate(work):
-        if i % of != me or (folder / f"{name}.jsonl").exists():
+        if i % of != me or index(folder / f"{name}.jsonl", variant, utterances) is not None:
             continue
         n, seconds, dropped = _fill_shard(folder, name, variant, utterances, options, network, recipe)
         yield f"{name}: {n} utterances, {seconds / 60:.1f} min" + (f"; left out {dropped[0]}" if dropped else "")
@@ -297,7 +324,11 @@ def encode(
 
 def cached(folder: Path, sets: tuple[DataSet, ...], size: int) -> list[str]:
     """Names of the sets' shards that are whole by now."""
-    return [name for name, _, _ in shard_names(sets, size) if (folder / f"{name}.jsonl").exists()]
+    return [
+        name
+        for name, variant, chunk in shard_names(sets, size)
+        if index(folder / f"{name}.jsonl", variant, chunk) is not None
+    ]
 
 
 def read(
@@ -308,13 +339,12 @@ def read(
     missing = 0
     for one in sets:
         entries: list[Entry] = []
-        for name, _, _ in shard_names((one,), size):
-            index = folder / f"{name}.jsonl"
-            if not index.exists() or (only is not None and name not in only):
+        for name, variant, chunk in shard_names((one,), size):
+            rows = None if only is not None and name not in only else index(folder / f"{name}.jsonl", variant, chunk)
+            if rows is None:
                 missing += 1
                 continue
-            for line in index.read_text(encoding="utf-8").splitlines():
-                row = json.loads(line)
+            for row in rows:
                 entries.append(
                     Entry(
                         folder / f"{name}.npy", row["offset"], row["frames"], row["text"], row["seconds"],

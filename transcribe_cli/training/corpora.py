@@ -5,14 +5,17 @@ with a text file each, and our JSONL manifests (NeMo's names too). `read` looks 
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
+
+import soundfile
 
 from ..errors import InputNotFound, ManifestError
 from . import manifest
 from .manifest import Utterance
 
-AUDIO = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".sph")
+AUDIO = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".sph", ".WAV", ".FLAC", ".MP3")
 
 
 def read(path: Path) -> list[Utterance]:
@@ -34,13 +37,25 @@ def read(path: Path) -> list[Utterance]:
     )
 
 
+def seconds(utterance: Utterance) -> float:
+    """An utterance's duration, from its recording where nothing else says it. Raises ManifestError."""
+    if utterance.duration_seconds is not None:
+        return utterance.duration_seconds
+    try:
+        return float(soundfile.info(str(utterance.audio)).duration) - utterance.start_seconds
+    except (OSError, RuntimeError) as error:
+        raise ManifestError(f"{utterance.audio}: cannot be read ({error})") from error
+
+
 def librispeech(folder: Path) -> list[Utterance]:
     """…/SPEAKER/CHAPTER/SPEAKER-CHAPTER.trans.txt with lines "ID TEXT", audio beside it."""
     found = []
     for path in sorted(folder.rglob("*.trans.txt")):
         for line in _lines(path):
-            name, _, text = line.partition(" ")
-            found.append(Utterance(_audio(path.parent / name), text.strip(), speaker=name.split("-")[0], id=name))
+            name, *text = line.split(maxsplit=1)
+            found.append(
+                Utterance(_audio(path.parent / name), "".join(text).strip(), speaker=name.split("-")[0], id=name)
+            )
     return found
 
 
@@ -67,14 +82,15 @@ def beside(folder: Path) -> list[Utterance]:
 def common_voice(path: Path) -> list[Utterance]:
     """train.tsv and the like, with columns path and sentence; audio in clips/ beside it."""
     found = []
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        if not {"path", "sentence"} <= set(rows.fieldnames or ()):
-            raise ManifestError(f"{path}: a Common Voice list needs the columns path and sentence")
-        for row in rows:
-            audio = path.parent / "clips" / row["path"]
-            speaker = (row.get("client_id") or "")[:16]
-            found.append(Utterance(audio, row["sentence"] or "", speaker=speaker, id=Path(row["path"]).stem))
+    rows = csv.DictReader(_lines(path), delimiter="\t", quoting=csv.QUOTE_NONE)
+    if not {"path", "sentence"} <= set(rows.fieldnames or ()):
+        raise ManifestError(f"{path}: a Common Voice list needs the columns path and sentence")
+    for i, row in enumerate(rows, 2):
+        if not row["path"] or row["sentence"] is None:
+            raise ManifestError(f"{path}:{i}: the line has no path or no sentence")
+        audio = path.parent / "clips" / row["path"]
+        speaker = (row.get("client_id") or "")[:16]
+        found.append(Utterance(audio, row["sentence"], speaker=speaker, id=Path(row["path"]).stem))
     return found
 
 
@@ -95,7 +111,7 @@ def stm(path: Path) -> list[Utterance]:
         except (IndexError, ValueError) as error:
             raise ManifestError(f"{path}:{i + 1}: not an STM line") from error
         text = parts[6] if len(parts) > 6 and parts[5].startswith("<") else " ".join(parts[5:])
-        name = parts[0]
+        name, text = parts[0], _unmarked(text)
         audio = next(
             (a for a in (_audio(path.parent / name), _audio(path.parent.parent / "sph" / name)) if a.exists()),
             path.parent / f"{name}.sph",
@@ -106,13 +122,27 @@ def stm(path: Path) -> list[Utterance]:
 
 def ljspeech(path: Path) -> list[Utterance]:
     """metadata.csv with lines "ID|TEXT|NORMALISED TEXT"; audio in wavs/ beside it."""
-    found = []
+    lines = []
     for i, line in enumerate(_lines(path)):
-        parts = line.split("|")
-        if len(parts) < 2:
+        name, *texts = (part.strip() for part in line.split("|"))
+        if not texts:
             raise ManifestError(f"{path}:{i + 1}: an LJSpeech line is ID|TEXT or ID|TEXT|NORMALISED TEXT")
-        found.append(Utterance(_audio(path.parent / "wavs" / parts[0]), parts[-1].strip(), id=parts[0]))
+        lines.append((name, texts[0], texts[1] if len(texts) > 1 else ""))
+    # a third column that shares no word with the second is no text but a speaker or a style
+    normalised = any(set(text.lower().split()) & set(other.lower().split()) for _, text, other in lines)
+    found = []
+    for name, text, other in lines:
+        stem = name.removesuffix(Path(name).suffix) if Path(name).suffix.lower() in AUDIO else name
+        folder = path.parent / "wavs" if (path.parent / "wavs").is_dir() else path.parent
+        speaker = "" if normalised else other
+        found.append(Utterance(_audio(folder / stem), (other if normalised else "") or text, speaker=speaker, id=stem))
     return found
+
+
+def _unmarked(text: str) -> str:
+    """An STM text without what TED-LIUM writes beside words: clitics set apart ("it 's"), readings, breaths."""
+    text = re.sub(r"\(\d+\)|\{[^{}]*\}|<sil>", " ", text)
+    return " ".join(re.sub(r"(?<=\w) '(?=(?:s|m|re|ve|ll|d|t)\b)", "'", text).split())
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -120,7 +150,7 @@ def _lines(path: Path) -> Iterator[str]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ManifestError(f"{path}: not UTF-8 text") from error
-    yield from (line for line in text.splitlines() if line.strip())
+    yield from (line for line in text.split("\n") if line.strip())  # str.splitlines knows signs that are no line ends
 
 
 def _audio(stem: Path) -> Path:

@@ -54,7 +54,8 @@ class Cached:
 class Live:
     """Features made from the audio each time, with fresh augmentation each time.
 
-    Unreadable audio is reported once and left out. Decoded files are kept up to `memory` bytes, as 16-bit samples.
+    What cannot be used is gathered in `dropped` and left out. Decoded files are kept up to `memory` bytes, as 16-bit
+    samples.
     """
 
     frames_per_second, features, stored = 100.0, True, 1
@@ -65,8 +66,8 @@ class Live:
         self._options, self._recipe, self._encoder = options, recipe, encoder
         self._files: OrderedDict[Path, npt.NDArray[np.int16]] = OrderedDict()
         self._memory, self._held = memory, 0
-        self._utterances: dict[str, Utterance] = {}
-        self.dropped: list[str] = []
+        self._utterances: dict[Entry, Utterance] = {}
+        self.dropped: dict[str, str] = {}  # utterances that cannot be used, and why
 
     def names(self, sets: tuple[DataSet, ...]) -> list[str]:
         """Manifests; all of them are ready."""
@@ -90,10 +91,13 @@ class Live:
             try:
                 seconds = soundfile.info(utterance.audio).duration - utterance.start_seconds
             except (OSError, RuntimeError) as error:
-                self.dropped.append(f"{utterance.audio}: cannot be read ({error})")
+                self.dropped[utterance.name] = f"{utterance.audio}: cannot be read ({error})"
                 return []
+        elif not utterance.audio.is_file():
+            self.dropped[utterance.name] = f"{utterance.audio}: no such file"
+            return []
         if seconds > self._options.data.max_seconds or seconds < 0.05:
-            self.dropped.append(f"{utterance.name}: {seconds:.2f} s are too long or too short")
+            self.dropped[utterance.name] = f"{utterance.name}: {seconds:.2f} s are too long or too short"
             return []
         size = round(seconds * (RATE if self._recipe.kind == "waveform" else 100))
         n_frames = int(self._encoder.out_lengths(torch.tensor([size]))[0])
@@ -105,7 +109,7 @@ class Live:
                 Path(f"{utterance.audio}@{variant}"), offset, n_frames, text, seconds, utterance.speaker,
                 utterance.source, utterance.name, variant,
             )  # fmt: skip
-            self._utterances[entry.id + variant] = utterance
+            self._utterances[entry] = utterance
             out.append(entry)
         return out
 
@@ -114,7 +118,7 @@ class Live:
 
         Raises TrainingError when the audio cannot be read.
         """
-        utterance = self._utterances[entry.id + entry.variant]
+        utterance = self._utterances[entry]
         samples = self._read(utterance)
         if entry.variant != "clean":
             varied = f"{entry.variant}/{step}"

@@ -369,7 +369,7 @@ def measure_bundle(folder: Path, path: Path, limit: int = 0) -> list[str]:
         spent += time.process_time() - began
         seconds += len(samples) / recipe.sample_rate
         text = alphabet.decode(greedy(log_probs, alphabet.blank))
-        heard.append(measure.Heard(utterance.source, utterance.text, utterance.text, text, 0.0))
+        heard.append(measure.Heard(utterance.source, utterance.text, utterance.text, text, 0.0, 0))
     lines = [
         f"{score.source:16s} {score.utterances:5d} utterances  "
         f"CER {100 * score.cer:5.2f} %  WER {100 * score.wer:5.2f} %"

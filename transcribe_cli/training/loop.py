@@ -63,6 +63,10 @@ def train(
 
     dev_sets, _ = source.entries(options.data.dev, set(source.names(options.data.dev)))
     dev = [entry for one in dev_sets for entry in one if speller.can(entry.text)]
+    if odd := [entry for one in dev_sets for entry in one if not speller.can(entry.text)]:
+        say(f"{len(odd)} dev utterances are left out, first {odd[0].id}: the units cannot write {odd[0].text[:40]!r}")
+        if not dev:
+            raise TrainingError("no dev utterance is left: prepare data.dev as data.train was (`transcribe prepare`)")
     epoch, step, at, seconds_seen, minutes, rate = 0, 0, 0, 0.0, 0.0, loop.rate
     seen: dict[str, int] = {}  # how often each utterance was taken, by its key
     table: list[dict[str, Any]] = []
@@ -90,12 +94,17 @@ def train(
         if team.first:
             checkpoint.save(state, path)
 
-    ended = bool(table) and epoch >= loop.epochs and not loop.minutes
+    ended = bool(table) and (minutes >= loop.minutes if loop.minutes else epoch >= loop.epochs)
+    ended = ended or bool(table and loop.patience and stalled(table, loop.patience))
+    told = set[str]()
     while not ended:
         # the epoch's utterances and their order depend on the seed, the epoch, the cache and what was seen before
         # alone; one process looks at the cache, which may be growing; a resumed epoch has the shards it began with
         ready = together.agreed(ready if at else source.names(options.data.train), team)
         sets, missing = source.entries(options.data.train, set(ready))
+        if isinstance(source, Live) and (lost := source.dropped.keys() - told):
+            say(f"  {len(lost)} utterances cannot be used, first {source.dropped[min(lost)]}")
+            told |= lost
         fitting = [[entry for entry in one if fits(entry, speller, options, source.stored)] for one in sets]
         rng = np.random.default_rng([loop.seed, epoch])
         chosen = batches.draw(fitting, [one.share for one in options.data.train], loop.epoch_hours, seen, rng)
@@ -183,6 +192,8 @@ def train(
                 keep(last)
                 seen, saved = counted, time.monotonic()
 
+        if not at:  # the time was up before the epoch began
+            break
         epoch, at = epoch + 1, 0
         ended = ended or (not loop.minutes and epoch >= loop.epochs)
         began = time.monotonic()
@@ -209,14 +220,15 @@ def train(
             say(f"no better CER for {loop.patience} epochs: stopping")
             ended = True
 
-    if loop.average > 1 and table and not (folder / "average.pt").exists():
+    averaged = folder / "average.pt"
+    if loop.average > 1 and table and (not averaged.exists() or checkpoint.load(averaged)["epoch"] < epoch):
         best = best_epochs(table, folder, loop.average)
         network.load_state_dict(checkpoint.average(best))
         heard = evaluate(network, dev, source, speller, 0, team, device)
         say(f"mean of {', '.join(path.stem for path in best)}:")
         for score in measure.score(heard):
             say(f"  {score.source:16s} CER {100 * score.cer:5.2f} %  WER {100 * score.wer:5.2f} %")
-        keep(folder / "average.pt")
+        keep(averaged)
     together.leave(team)
     return table
 

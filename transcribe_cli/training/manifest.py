@@ -35,12 +35,12 @@ class Utterance:
 def read(path: Path) -> list[Utterance]:
     """All utterances of a JSONL manifest. Raises InputNotFound, or ManifestError naming the line."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputNotFound(f"{path}: the manifest cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise ManifestError(f"{path}: the manifest is not UTF-8 text") from error
-    return [parse(line, path, i + 1) for i, line in enumerate(text.splitlines()) if line.strip()]
+    return [parse(line, path, i + 1) for i, line in enumerate(text.split("\n")) if line.strip()]
 
 
 def parse(line: str, path: Path, number: int) -> Utterance:
@@ -52,12 +52,10 @@ def parse(line: str, path: Path, number: int) -> Utterance:
         duration = data.get("duration")
         utterance = Utterance(
             path.parent / audio,
-            str(data["text"]),
+            "" if data["text"] is None else str(data["text"]),
             float(data.get("start", data.get("offset", 0.0))),
             None if duration is None else float(duration),
-            str(data.get("speaker", "")),
-            str(data.get("source", "")),
-            str(data.get("id", "")),
+            *("" if data.get(key) is None else str(data[key]) for key in ("speaker", "source", "id")),
         )
     except KeyError as error:
         raise ManifestError(f"{where}: the line lacks {error}") from error

@@ -15,7 +15,7 @@ from .units import Speller
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Rates as fractions; loss is the mean negative log-probability a character."""
+    """Rates as fractions; loss is the mean negative log-probability a label."""
 
     source: str
     utterances: int
@@ -26,13 +26,17 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One dev utterance. text: what was said; reference: that as the units can write it; hypothesis: what was read."""
+    """One dev utterance. text: what was said; reference: that as the units can write it; hypothesis: what was read.
+
+    loss: nats over all labels.
+    """
 
     source: str
     text: str
     reference: str
     hypothesis: str
     loss: float
+    labels: int
 
 
 class _Sourced(Protocol):
@@ -81,7 +85,7 @@ def listen(
         for i in range(len(texts)):
             ids = greedy(np.asarray(scores[i, : int(rows[i])]), speller.alphabet.blank)
             written, read = speller.decode(targets[i]), speller.decode(ids)
-            out.append(Heard(sources[i], texts[i], written, read, float(losses[i])))
+            out.append(Heard(sources[i], texts[i], written, read, float(losses[i]), len(targets[i])))
     return out
 
 
@@ -101,7 +105,7 @@ def score(heard: list[Heard]) -> list[Score]:
             Score(
                 source,
                 len(some),
-                sum(one.loss for one in some) / max(n_letters, 1),
+                sum(one.loss for one in some) / max(sum(one.labels for one in some), 1),
                 letters.errors / max(n_letters, 1),
                 words.errors / max(n_words, 1),
             )

@@ -62,12 +62,17 @@ def check(
     utterances: Sequence[Utterance],
     text: TextOptions,
     limits: Limits | None = None,
-    alphabet: Alphabet = CHARACTERS,
+    alphabet: Alphabet | None = CHARACTERS,
     tell: Callable[[int], None] | None = None,
 ) -> Report:
-    """Normalises and checks every utterance; tell is called with how many are done."""
+    """Normalises and checks every utterance; tell is called with how many are done.
+
+    alphabet: what the texts may be written with; None: anything.
+    Raises OptionError and MissingExtra where texts cannot be normalised as they should.
+    """
     limits = limits or Limits()
     kept, seconds, dropped, reader = [], [], [], Reader()
+    texts = [normalise(utterance.text, text) for utterance in utterances]
     rates: dict[str, int] = {}
     for i, utterance in enumerate(utterances):
         try:
@@ -76,17 +81,17 @@ def check(
             length = utterance.duration_seconds
             if length is None:
                 length = info.duration - utterance.start_seconds
-            reason, words = _judge(utterance, length, text, limits, alphabet)
+            reason = _judge(texts[i], length, limits, alphabet)
             if not reason and limits.decode:
                 reader(utterance)
         except TranscribeError as error:
-            reason, words, length = f"damaged audio: {error}", "", 0.0
+            reason, length = f"damaged audio: {error}", 0.0
         except (OSError, RuntimeError) as error:
-            reason, words, length = f"unreadable audio: {error}", "", 0.0
+            reason, length = f"unreadable audio: {error}", 0.0
         if reason:
             dropped.append((utterance.name, reason))
         else:
-            kept.append(replace(utterance, text=words, duration_seconds=round(length, 4)))
+            kept.append(replace(utterance, text=texts[i] or "", duration_seconds=round(length, 4)))
             seconds.append(length)
         if tell is not None:
             tell(i + 1)
@@ -94,25 +99,22 @@ def check(
     return Report(tuple(kept), tuple(seconds), tuple(dropped), resampled)
 
 
-def _judge(
-    utterance: Utterance, seconds: float, text: TextOptions, limits: Limits, alphabet: Alphabet
-) -> tuple[str, str]:
-    """(why it cannot be used, or "", its normalised text)."""
-    words = normalise(utterance.text, text)
+def _judge(words: str | None, seconds: float, limits: Limits, alphabet: Alphabet | None) -> str:
+    """Why an utterance of this normalised text cannot be used, or ""."""
     if not words:
-        return "empty or unreadable text", ""
-    if missing := alphabet.missing(words):
-        return f"letters outside the alphabet: {' '.join(missing[:5])}", words
+        return "empty or unreadable text"
+    if alphabet is not None and (missing := alphabet.missing(words)):
+        return f"letters outside the alphabet: {' '.join(missing[:5])}"
     if seconds < limits.min_seconds:
-        return f"too short: {seconds:.2f} s", words
+        return f"too short: {seconds:.2f} s"
     if seconds > limits.max_seconds:
-        return f"too long: {seconds:.1f} s", words
+        return f"too long: {seconds:.1f} s"
     pace = len(words) / seconds
     if pace > limits.max_letters_a_second:
-        return f"more text than audio: {pace:.0f} letters a second", words
+        return f"more text than audio: {pace:.0f} letters a second"
     if seconds > 5 and pace < limits.min_letters_a_second:
-        return f"less text than audio: {pace:.1f} letters a second", words
-    return "", words
+        return f"less text than audio: {pace:.1f} letters a second"
+    return ""
 
 
 def _quantiles(values: Sequence[float]) -> str:

@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..errors import MissingExtra
+from ..errors import MissingExtra, OptionError
 from ..lm.text import normalise as spoken
 from ..options import check, option
 
@@ -30,6 +30,8 @@ class TextOptions:
 
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_COMMA_NUMBER = re.compile(r"\d(?:[\d.]*\d)?(?:,\d+)?")
+_WITH_POINT = ("en", "ja", "ko", "zh", "th", "he")  # languages that write 1,000.5; others are taken to write 1.000,5
 
 
 def normalise(text: str, options: TextOptions) -> str | None:
@@ -47,7 +49,13 @@ def _plain(text: str, options: TextOptions) -> str | None:
         return spoken(text)
     text = unicodedata.normalize("NFC", text).replace("’", "'")
     if options.numbers == "words":
-        text = _NUMBER.sub(lambda match: f" {_words(match.group(0).replace(',', ''), options.language)} ", text)
+        with_point = options.language[:2].lower() in _WITH_POINT
+        group, pattern = (",", _NUMBER) if with_point else (".", _COMMA_NUMBER)
+
+        def said(match: re.Match[str]) -> str:
+            return f" {_words(match.group(0).replace(group, '').replace(',', '.'), options.language)} "
+
+        text = pattern.sub(said, text)
     if options.accents == "strip":
         text = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
     if options.punctuation == "drop":
@@ -64,4 +72,9 @@ def _words(number: str, language: str) -> str:
     except ImportError as error:
         raise MissingExtra("numbers as words", "num2words", "train") from error
     value = float(number) if "." in number else int(number)
-    return str(num2words(value, lang=language)).replace("-", " ").replace(",", "")
+    try:
+        return str(num2words(value, lang=language)).replace("-", " ").replace(",", "")
+    except NotImplementedError as error:
+        raise OptionError(
+            f"--language {language}: its numbers cannot be written as words; use --numbers keep"
+        ) from error

@@ -152,7 +152,7 @@ def _read_segment(entry: dict[str, Any]) -> Segment:
     if channel is not None and (isinstance(channel, bool) or not isinstance(channel, int) or channel < 0):
         raise ValueError(f"channel {channel!r} is not a whole number")
     if entry.get("words"):
-        words = tuple(_read_word(word) for word in entry["words"])
+        words = tuple(_read_word(word) for word in _whole_words(entry["words"]))
     else:
         words = spread(str(entry.get("text", "")), start, end)
     alternatives = tuple(
@@ -160,6 +160,21 @@ def _read_segment(entry: dict[str, Any]) -> Segment:
         for a in entry.get("alternatives", ())
     )
     return Segment(start, end, words, channel, alternatives)
+
+
+def _whole_words(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Whisper's words begin with a space, and one without belongs to the word before it (" don", "'t")."""
+    if not any(str(entry["word"]).startswith(" ") for entry in entries):
+        return entries
+    whole: list[dict[str, Any]] = []
+    for entry in entries:
+        if whole and not str(entry["word"]).startswith(" "):
+            before = whole[-1]
+            sure = min(_number(one.get("probability", 1.0)) for one in (before, entry))
+            whole[-1] = {**before, "word": f"{before['word']}{entry['word']}", "end": entry["end"], "probability": sure}
+        else:
+            whole.append(entry)
+    return whole
 
 
 def _read_word(entry: dict[str, Any], name: str = "word") -> Word:
