@@ -82,6 +82,9 @@ class Adaptation:
     report: dict[str, Any]
 
 
+ONE_SENTENCE = 30  # words
+
+
 def read_texts(paths: Sequence[Path], alphabet: Alphabet) -> Texts:
     """Files and folders → normalised sentences, and the words that cannot be spelt.
 
@@ -110,7 +113,12 @@ def read_texts(paths: Sequence[Path], alphabet: Alphabet) -> Texts:
 
 
 def _readable(sentence: str, alphabet: Alphabet) -> list[str]:
-    """Stretches of four words and more of a sentence that cannot be read whole: an address must not cost all of it."""
+    """Stretches of what cannot be read whole and is too long for one sentence, as subtitles without full stops are.
+
+    An address must not cost all of it; of a sentence the rest says little.
+    """
+    if len(sentence.split()) <= ONE_SENTENCE:
+        return []
     runs: list[list[str]] = [[]]
     for word in sentence.split():
         plain = normalise(word)

@@ -206,7 +206,10 @@ def test_texts_in_another_language_are_refused(toy: Path) -> None:
     assert not Path("mine").exists()
 
 
-def test_an_address_does_not_cost_the_sentence_around_it(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("we met the kestrel team at www.kestrel.org and they were glad to see us")
+def test_an_address_does_not_cost_all_the_subtitles_around_it(tmp_path: Path) -> None:
+    cues = ["we met the kestrel team", "at www.kestrel.org", *["and they were glad to see us"] * 5]
+    (tmp_path / "a.srt").write_text(
+        "".join(f"{k}\n00:00:0{k},000 --> 00:00:0{k},900\n{c}\n\n" for k, c in enumerate(cues))
+    )
     texts = read_texts([tmp_path], ENGLISH)
-    assert texts.sentences == ("we met the kestrel team at", "and they were glad to see us")
+    assert texts.sentences == ("we met the kestrel team at", " ".join(cues[2:]))
