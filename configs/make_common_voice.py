@@ -82,13 +82,13 @@ def make_lists(clones: Path, out: Path) -> None:
         write(out / f"{kind}.jsonl", [row for row in rows if kind == "dev" or row["speaker"] not in tested])
 
 
-def keep(out: Path) -> None:
+def keep(out: Path, sure: float) -> None:
     heard = [json.loads(line) for line in (out / "heard.jsonl").read_text(encoding="utf-8").splitlines()]
     kept = []
     for row in heard:
         text = normalise(row["hyp"]) or ""
         # a speaker says 4 to 25 letters a second; a teacher that repeats itself or hears nothing writes others
-        if row["hyp_logp"] >= SURE and len(text.split()) >= 2 and 4 <= len(text) / row["duration"] <= 25:
+        if row["hyp_logp"] >= sure and len(text.split()) >= 2 and 4 <= len(text) / row["duration"] <= 25:
             kept.append({key: value for key, value in row.items() if key not in ("hyp", "hyp_logp")} | {"text": text})
     write(out / "taught.jsonl", kept)
 
@@ -105,9 +105,10 @@ def main() -> None:
     parser.add_argument("step", choices=("list", "keep"))
     parser.add_argument("--clones", type=Path, help="folder of the repositories, as OWNER/NAME")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--sure", type=float, default=SURE, help="least mean log-probability a token of the teacher")
     arguments = parser.parse_args()
     if arguments.step == "keep":
-        keep(arguments.out)
+        keep(arguments.out, arguments.sure)
     elif arguments.clones is None or not arguments.clones.is_dir():
         parser.error("list needs --clones, a folder with the repositories in it")
     else:

@@ -2,6 +2,9 @@
 
     pip install "hibari-tts[fast]" py-nanotts soundfile soxr num2words       # and the program flite
     python configs/make_speech.py --text ../shared/data/text --out build/speech --shards 240 --worker 0/2
+    python configs/make_speech.py --text ../shared/data/text --out build/speech --voices rhvoice --first 400 --shards 16
+
+The last needs RHVoice's program `RHVoice-test` and its English voices bdl, clb and ksp.
 
 Voices are varied into pseudo-speakers by resampling and pace. Shards of 120 utterances, one FLAC and one JSONL each,
 are renamed when whole: started again it goes on where it stopped, and any number of workers share one folder. Shard k
@@ -16,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +33,24 @@ from transcribe_cli.outputs import atomically, write_atomically
 
 SEED, SHARD, RATE = 12, 120, 16000
 HIGH, LOW = (0.74, 1.14), (0.86, 1.35)  # how far a high voice and a low one may be resampled and still be a person's
-VOICES = (  # engine, voice, share of the shards, range of its pseudo-speakers' pitch
-    ("hibari", "heart", 0.50, HIGH),
-    ("flite", "slt", 0.09, HIGH),
-    ("flite", "rms", 0.11, LOW),
-    ("flite", "awb", 0.08, LOW),
-    ("pico", "en-US", 0.11, HIGH),
-    ("pico", "en-GB", 0.11, HIGH),
-)
+VOICES = {  # by set: engine, voice, share of the shards, range of its pseudo-speakers' pitch
+    "first": (
+        ("hibari", "heart", 0.50, HIGH),
+        ("flite", "slt", 0.09, HIGH),
+        ("flite", "rms", 0.11, LOW),
+        ("flite", "awb", 0.08, LOW),
+        ("pico", "en-US", 0.11, HIGH),
+        ("pico", "en-GB", 0.11, HIGH),
+    ),
+    "rhvoice": (
+        ("rhvoice", "bdl", 0.34, LOW),
+        ("rhvoice", "ksp", 0.33, LOW),
+        ("rhvoice", "clb", 0.33, HIGH),
+    ),
+}
 LESS = {"spoken_knox_council": 0.3, "spoken_sgd": 0.3, "books_gutenberg98": 0.8}  # machine-made or large texts
 Samples = npt.NDArray[np.float32]
+Voice = tuple[str, str, float, tuple[float, float]]
 
 
 def sentences(folder: Path, cache: Path, limit: int = 120_000) -> list[tuple[str, str]]:
@@ -75,28 +87,38 @@ class Speaker:
     """Text → (samples, rate) by any of the engines."""
 
     def __init__(self) -> None:
-        from hibari import Hibari
-        from py_nanotts import NanoTTS
-
-        self._hibari, self._pico = Hibari(threads=1), NanoTTS()
+        self._hibari: Any = None
+        self._pico: Any = None
 
     def __call__(self, engine: str, voice: str, text: str, speed: float, seed: int) -> tuple[Samples, int]:
         if engine == "hibari":
+            if self._hibari is None:
+                from hibari import Hibari
+
+                self._hibari = Hibari(threads=1)
             return self._hibari(text, speed=speed, seed=seed), 24000
         if engine == "pico":
+            if self._pico is None:
+                from py_nanotts import NanoTTS
+
+                self._pico = NanoTTS()
             pcm = np.frombuffer(self._pico.speak(text, voice=voice, speed=speed), np.int16)
             return np.divide(pcm, 32768, dtype=np.float32), 16000
         with tempfile.NamedTemporaryFile(suffix=".wav") as file:
-            stretch = f"duration_stretch={1 / speed:.3f}"
-            subprocess.run(["flite", "-voice", voice, "--setf", stretch, "-t", text, "-o", file.name], check=True)
+            if engine == "rhvoice":
+                command = ["RHVoice-test", "-p", voice, "-r", f"{100 * speed:.0f}", "-o", file.name]
+                subprocess.run(command, input=text.encode(), check=True)
+            else:
+                stretch = f"duration_stretch={1 / speed:.3f}"
+                subprocess.run(["flite", "-voice", voice, "--setf", stretch, "-t", text, "-o", file.name], check=True)
             samples, rate = soundfile.read(file.name, dtype="float32")
             return samples, rate
 
 
-def shard(k: int, pairs: list[tuple[str, str]], say: Speaker, out: Path) -> float:
+def shard(k: int, pairs: list[tuple[str, str]], voices: Sequence[Voice], say: Speaker, out: Path) -> float:
     """Writes shard k; returns its seconds of speech."""
     rng = np.random.default_rng([SEED, k])
-    engine, voice, _, pitches = VOICES[rng.choice(len(VOICES), p=[share for _, _, share, _ in VOICES])]
+    engine, voice, _, pitches = voices[rng.choice(len(voices), p=[share for _, _, share, _ in voices])]
     parts, rows, at = [np.zeros(1600, np.float32)], [], 1600
     pitch, pace, who = 1.0, 1.0, ""
     for j in range(SHARD):
@@ -132,6 +154,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write synthetic speech and its manifests.")
     parser.add_argument("--text", type=Path, required=True, help="folder of *.txt.xz, one sentence a line")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--voices", choices=list(VOICES), default="first", help="set of voices")
+    parser.add_argument("--first", type=int, default=0, help="number of the first shard")
     parser.add_argument("--shards", type=int, default=240, help="of about eight minutes each")
     parser.add_argument("--worker", default="0/1", help="i/n: every n-th shard, beside other workers")
     arguments = parser.parse_args()
@@ -139,9 +163,9 @@ def main() -> None:
     pairs = sentences(arguments.text, arguments.out / "sentences.tsv")
     me, of = map(int, arguments.worker.split("/"))
     say, began, done = Speaker(), time.time(), 0.0
-    for k in range(me, arguments.shards, of):
+    for k in range(arguments.first + me, arguments.first + arguments.shards, of):
         if not (arguments.out / f"{k:05d}.jsonl").exists():
-            done += shard(k, pairs, say, arguments.out)
+            done += shard(k, pairs, VOICES[arguments.voices], say, arguments.out)
             print(f"{k}: {done / 3600:.2f} h, {done / (time.time() - began):.0f} x real time", flush=True)
 
 

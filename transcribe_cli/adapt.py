@@ -38,6 +38,7 @@ HELD_OUT = 8  # every eighth sentence tells the weight; all of them make the fin
 # the bounds: the texts always count, and general English keeps half (more of them bought next to nothing, see RESULTS)
 LIGHTEST, HEAVIEST = 0.05, 0.5
 LITTLE_TEXT = 0.1  # the weight of seven sentences or fewer, which are too few to hold one out
+ONE_SENTENCE = 30  # words; what is longer is several without full stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,6 @@ class Adaptation:
     new_words: tuple[tuple[str, int], ...]  # with how often they occur, most frequent first
     hotwords: tuple[tuple[str, int], ...]
     report: dict[str, Any]
-
-
-ONE_SENTENCE = 30  # words
 
 
 def read_texts(paths: Sequence[Path], alphabet: Alphabet) -> Texts:
