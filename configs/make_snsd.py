@@ -6,8 +6,8 @@
     python configs/make_common_voice.py keep --sure -0.2 --out OUT
 
 MS-SNSD's own recordings are those of the University of Edinburgh (DS_10283_2791, 56 speakers, CC BY 4.0) and of
-PTDB-TUG (20 speakers, ODbL 1.0). Its tool joins them with digital silence to the length that somebody wanted: there they
-are cut apart again.
+PTDB-TUG (20 speakers, ODbL 1.0). Its tool joins them with digital silence to the length that somebody wanted: there
+they are cut apart again.
 """
 
 import argparse
