@@ -18,13 +18,12 @@ def user_config_path() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "transcribe" / "config.toml"
 
 
-def load(explicit: Path | None) -> tuple[dict[str, Any], str]:
-    """The merged settings and the name of the last file read. A per-user file need not exist, an explicit one must.
+def load(explicit: Path | None) -> list[tuple[dict[str, Any], str]]:
+    """Each file's settings and name, the one that wins last. A per-user file need not exist, an explicit one must.
 
     Raises OptionError when a file is missing, unreadable or not TOML.
     """
-    merged: dict[str, Any] = {}
-    where = ""
+    found: list[tuple[dict[str, Any], str]] = []
     for path, must in ((user_config_path(), False), (explicit, True)):
         if path is None or not (must or path.is_file()):
             continue
@@ -34,15 +33,14 @@ def load(explicit: Path | None) -> tuple[dict[str, Any], str]:
             raise OptionError(f"{path}: no such config file") from None
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise OptionError(f"{path}: cannot be read as TOML ({error})") from error
-        merged |= {key.replace("-", "_"): value for key, value in settings.items()}
-        where = str(path)
-    return merged, where
+        found.append(({key.replace("-", "_"): value for key, value in settings.items()}, str(path)))
+    return found
 
 
 def defaults_for(
     settings: dict[str, Any], command: str, known: Collection[str], commands: Collection[str], where: str
 ) -> dict[str, Any]:
-    """The settings that are defaults of one command's options.
+    """What of one file's settings are defaults of one command's options.
 
     known: that command's option names; commands: the names of all commands. Keys outside a table are meant for
     transcribing, and for other commands as far as they have the same option.

@@ -113,3 +113,14 @@ def test_parts_of_whispers_words_stay_together(tmp_path, capsys):
     found = json.loads(capsys.readouterr().out)["segments"][0]["words"]
     assert [word["word"] for word in found] == ["It", "grew", "3.5%", "for", "Spider-Man", "don't"]
     assert (found[2]["start"], found[2]["end"]) == (2, 5)
+
+
+def test_times_that_run_backwards_end_where_they_start(tmp_path, capsys):
+    words = [{"word": "a", "start": 6, "end": 5, "probability": 7}, {"word": "b", "start": -2, "end": 9}]
+    (tmp_path / "w.json").write_text(json.dumps({"text": "a b", "segments": [{"start": -2, "end": 9, "words": words}]}))
+    assert run(["convert", str(tmp_path / "w.json"), "--format", "ctm"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [(float(start), float(length), float(sure)) for _, _, start, length, _, sure in lines] == [
+        (6, 0, 1),
+        (0, 9, 1),
+    ]

@@ -105,6 +105,26 @@ def test_flags_win_over_environment_over_config_over_default(home, capsys, monke
     assert printed("--config", "mine.toml", "--format", "txt") == "cab\n"
 
 
+def test_the_file_given_wins_over_ones_own_whatever_their_tables(home, capsys):
+    speak(home / "a.wav", "cab")
+    user = home / "config" / "transcribe"
+    user.mkdir(parents=True)
+    (user / "config.toml").write_text('[transcribe]\nformat = "tsv"\n')
+    (home / "mine.toml").write_text('format = "srt"\n')
+    assert run(["a.wav", "--config", "mine.toml"]) == 0
+    assert "-->" in capsys.readouterr().out
+    (user / "config.toml").write_text("beam_widht = 3\n")
+    assert run(["a.wav", "--config", "mine.toml"]) == 2
+    assert "config.toml: unknown key 'beam_widht'" in capsys.readouterr().err
+
+
+def test_a_phrase_in_the_environment_stays_one(home, capsys, monkeypatch):
+    speak(home / "a.wav", "cab")
+    monkeypatch.setenv("TRANSCRIBE_HOTWORD", "bad cab:8\nhead:2")
+    assert run(["a.wav", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["options"]["hotword"] == ["bad cab:8", "head:2"]
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
@@ -199,6 +219,8 @@ def test_split_channels_are_labelled_and_merged_by_time(home, capsys):
     assert run(["two.wav", "--channel", "split", "--format", "json"]) == 0
     segments = json.loads(capsys.readouterr().out)["segments"]
     assert [(segment["channel"], segment["text"].strip()) for segment in segments] == [(0, "bad"), (1, "cab")]
+    assert run(["two.wav", "-H", "--channel", "split"]) == 0
+    assert capsys.readouterr().out == "two.wav\t[0] bad [1] cab\n"
 
 
 def test_decoding_in_worker_processes_gives_the_same_bytes(home, capsys):

@@ -181,3 +181,21 @@ def test_hotwords_are_found_in_an_alphabet_of_whole_words() -> None:
     log_probs = toys.rows(alphabet, {"no": 0.9}, {"yes": 0.5, "maybe": 0.4})
     best = build(alphabet, None, DecodingOptions(hotword=("No maybe:3",))).decode(log_probs)[0]
     assert (best.text, best.language) == ("no maybe", 3.0)
+
+
+def test_no_more_is_lent_than_the_search_can_bear() -> None:
+    matcher = HotwordMatcher([Hotword("cat", 6.0)], most_lent=3.0)
+    state, lent = ROOT, []
+    for character in "cat":
+        state = matcher.step(state, character)
+        lent.append(matcher.loan[state])
+    assert lent == [2.0, 3.0, 3.0]
+    assert matcher.complete[state] == 6.0
+
+
+@pytest.mark.parametrize(("phrase", "fitted"), [("O’Brien", "o'brien"), ("Café", "cafe")])
+def test_hotwords_are_taken_as_they_are_commonly_written(phrase: str, fitted: str) -> None:
+    alphabet = Alphabet(("<blank>", " ", "'", *"abcdefghijklmnopqrstuvwxyz"))
+    assert [one.phrase for one in fit([Hotword(phrase, 5)], alphabet)] == [fitted]
+    with pytest.raises(HotwordError, match="8"):
+        fit([Hotword("é8", 5)], alphabet)

@@ -90,3 +90,11 @@ def test_readings_otherwise_come_by_their_cost() -> None:
     found = _read_otherwise(rows, LETTERS, LETTERS.tokens)
     assert found[:2] == [("ac",), ("bc",)]
     assert len(found) == len(set(found))
+
+
+def test_a_word_spelt_anew_is_not_there_twice(sounding) -> None:
+    rows = beside(toys.rows(LETTERS, {"b": 0.9}, {"a": 0.9}, {"a": 0.5, "t": 0.4}), sung("B", "AE", "T"))
+    found = build(LETTERS, None, DecodingOptions(nbest=5), sounding).decode(rows)
+    texts = [one.text for one in found]
+    assert texts[0] == "bat"
+    assert len(texts) == len(set(texts))

@@ -214,3 +214,16 @@ def test_spots_are_where_some_text_differs() -> None:
         (3, 4, [("four",), ("for", "fife")]),
     ]
     assert list(_spots(("a",), [("a",), ()])) == [(0, 1, [("a",), ()])]
+
+
+def test_a_hotword_of_many_words_is_found_from_its_first(lm, sounding) -> None:
+    """The first word is doubtful, and the language model looks back no further than a word or two."""
+    letters, sounds = [], []
+    for word, said in [("kat", "K AE T"), *[("bat", "B AE T")] * 4]:
+        letters += [" ", *word] if letters else [*word]
+        sounds += ["|", *said.split()] if sounds else said.split()
+    rows = beside(spelt(*letters, sure=0.7), sung(*sounds))
+    phrase = "cat bat bat bat bat"
+    assert both(lm, sounding, unknown_penalty=1, lm_weight=0.0).decode(rows)[0].text == phrase.replace("cat", "kat")
+    hot = both(lm, sounding, unknown_penalty=1, lm_weight=0.0, hotword=(f"{phrase}:9",))
+    assert hot.decode(rows)[0].text == phrase

@@ -1,5 +1,6 @@
 """The command line: one file a command, loaded when it is called. `transcribe FILES…` needs no command word."""
 
+import copy
 import importlib
 import re
 import sys
@@ -64,6 +65,10 @@ class _Commands(TyperGroup):
         module = importlib.import_module(f".{cmd_name.replace('-', '_')}", __name__)
         command = typer.main.get_command(module.app)
         command.name = cmd_name
+        for parameter in command.params:
+            if getattr(parameter, "multiple", False):  # in the environment a value a line: phrases have blanks
+                parameter.type = copy.copy(parameter.type)
+                parameter.type.envvar_list_splitter = "\n"  # type: ignore[misc]
         command.format_usage = partial(_usage, command)  # type: ignore[method-assign]
         return command
 

@@ -13,11 +13,12 @@ def apply(context: typer.Context, path: Path | None) -> Path | None:
     """Callback of the eager `--config` option: flags and the environment still win over what the files say."""
     from . import COMMANDS
 
-    settings, where = config.load(path)
-    if settings:
-        known = {parameter.name for parameter in context.command.params if parameter.name}
-        commands = {name.replace("-", "_") for name in COMMANDS}
-        chosen = config.defaults_for(settings, (context.info_name or "").replace("-", "_"), known, commands, where)
+    known = {parameter.name for parameter in context.command.params if parameter.name}
+    commands = {name.replace("-", "_") for name in COMMANDS}
+    command, chosen = (context.info_name or "").replace("-", "_"), dict[str, Any]()
+    for settings, where in config.load(path):
+        chosen |= config.defaults_for(settings, command, known, commands, where)
+    if chosen:
         context.default_map = _as_typed(context.command.params, chosen)
     return path
 

@@ -216,7 +216,10 @@ class _Run:
         if not task.files:
             format = self._plan.formats[0]
             if self._named and format == "txt":
-                write(f"{name}\t{transcript.text}\n")
+                split = any(segment.channel is not None for segment in transcript.segments)
+                # one line a recording: channels stay told apart within it
+                text = " ".join(render(transcript, "txt").split("\n")).strip() if split else transcript.text
+                write(f"{name}\t{text}\n")
             else:
                 write(render(transcript, format, self._subtitles, name))
 

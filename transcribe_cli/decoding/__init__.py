@@ -57,7 +57,7 @@ def build(
     )
     if sounding.lexicon_path is None or engine or wordless:
         return _OfLetters(_of_letters(alphabet, language_model, options, fitted), alphabet)
-    known, matcher = lexicon.load(sounding.lexicon_path), hot.HotwordMatcher(fitted) if fitted else None
+    known, matcher = lexicon.load(sounding.lexicon_path), _matcher(fitted, options)
     if matcher is not None:
         known = known.completed_by_rule(matcher.words, alphabet)
     if language_model is None or options.decoder == "greedy":
@@ -86,7 +86,11 @@ def _of_letters(
             "--decoder fast knows neither these hotwords, character models nor alphabets of longer units: "
             "take --decoder beam"
         )
-    return BeamSearch(alphabet, language_model, options, hot.HotwordMatcher(fitted) if fitted else None)
+    return BeamSearch(alphabet, language_model, options, _matcher(fitted, options))
+
+
+def _matcher(fitted: Sequence[hot.Hotword], options: DecodingOptions) -> hot.HotwordMatcher | None:
+    return hot.HotwordMatcher(fitted, hot.MOST_LENT * abs(options.limits[1])) if fitted else None
 
 
 class _OfLetters:

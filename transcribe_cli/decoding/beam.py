@@ -437,10 +437,10 @@ class BeamSearch:
                 known = ahead > _NEVER
             else:
                 known = lm is None or self._by_character or lm.has_prefix(part)
-            if hotwords is not None and part in hotwords.prefixes:
-                penalty = 0.0
-            elif known:
+            if known:
                 penalty = self._alpha * ahead
+            elif hotwords is not None and part in hotwords.prefixes:
+                penalty = self._penalty(part[:-1])  # no likelier than the last beginning that the model knows
             else:
                 penalty = -self._unknown * max(1.0, len(part) / _USUAL_LENGTH)
                 if self._ahead is not None:

@@ -99,12 +99,14 @@ class BothSearch:
             said += [(*pivot[before:low], *other, *pivot[high:after]) for other in others]
             spans += [rows] * len(others)
         acoustic = judge.worth(said, spans)
+        # so many words behind a spot as models may still look back from
+        reach = max(self._lm.order, 0 if self._hotwords is None else self._hotwords.longest) - 1
         mended: list[str] = []
         at, first, gain = 0, 0, 0.0
         for low, high, others in spots:
             earlier = (*context.split(), *mended, *pivot[at:low])
-            later = pivot[high : high + self._lm.order - 1]
-            ended = high + self._lm.order - 1 >= len(pivot)
+            later = pivot[high : high + reach]
+            ended = high + reach >= len(pivot)
             worth = [
                 float(acoustic[first + i]) + self._language(earlier, (*other, *later), ended)
                 for i, other in enumerate(others)
@@ -130,7 +132,7 @@ class BothSearch:
         if ended:
             total += self._alpha * float(lm.kenlm.BaseScore(state, "</s>", kenlm.State())) * LOG_10
         if hotwords is not None:
-            for word in (*before[-8:], *text):
+            for word in (*before[-hotwords.longest :], *text):
                 for character in word:
                     hot = hotwords.step(hot, character)
                 total += hotwords.complete[hot]

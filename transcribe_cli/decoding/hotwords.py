@@ -3,9 +3,11 @@
 All hotwords become one automaton over characters (Aho & Corasick 1975), so the cost of a step does not depend on how
 many there are. A hotword counts where it stands between word boundaries. While it is being spelt, the part
 `boost × spelt / length` is lent to the hypothesis, so that it is not pruned before it is complete; if the spelling
-turns elsewhere the loan is gone.
+turns elsewhere the loan is gone. No more is lent than a share of the limit by which a search prunes, lest what was said
+dies beside what only might have been.
 """
 
+import unicodedata
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from ..alphabet import Alphabet
 from ..errors import HotwordError, InputNotFound
 
 MAX_BOOST = 100.0
+MOST_LENT = 0.6  # of the search's limit: with all of it, hotwords that are not said cost other words
 
 ROOT, DEAD = 0, 1  # at a word's start with nothing matched; inside a word that no hotword begins with
 
@@ -68,7 +71,9 @@ def read(path: str | Path, boost: float) -> list[Hotword]:
 
 
 def fit(hotwords: Iterable[Hotword], alphabet: Alphabet) -> list[Hotword]:
-    """Hotwords as the alphabet spells them: case folded where it has one case only; of doubles the last counts.
+    """Hotwords as the alphabet spells them: case folded where it has one case only, accents left out where it has none.
+
+    Of doubles the last counts.
 
     Raises HotwordError, naming the units that are missing.
     """
@@ -80,6 +85,10 @@ def fit(hotwords: Iterable[Hotword], alphabet: Alphabet) -> list[Hotword]:
             phrase = phrase.lower()
         elif tokens == tokens.upper():
             phrase = phrase.upper()
+        if alphabet.missing(phrase):  # as word processors and other languages write it
+            plain = unicodedata.normalize("NFKD", phrase.replace("’", "'"))
+            plain = "".join(character for character in plain if not unicodedata.combining(character))
+            phrase = phrase if alphabet.missing(plain) else plain
         missing = alphabet.missing(phrase)
         if missing:
             listed = ", ".join(map(repr, missing))
@@ -94,11 +103,13 @@ class HotwordMatcher:
     """The automaton. A state is an integer; a search carries it along and asks what it is worth.
 
     step(state, character): the next state; " " is the word boundary.
-    loan[state]: what the hotword being spelt lends (0 where none is).
+    loan[state]: what the hotword being spelt lends (0 where none is), at most `most_lent`.
     complete[state]: what a word boundary, or the end, earns in this state.
+    longest: words of the longest one.
     """
 
-    def __init__(self, hotwords: Iterable[Hotword]) -> None:
+    def __init__(self, hotwords: Iterable[Hotword], most_lent: float = MAX_BOOST) -> None:
+        self.longest, self._most_lent = 0, most_lent
         self.words: set[str] = set()  # the hotwords' words, which no language model should call unknown
         self.prefixes: set[str] = set()
         self._next: list[dict[str, int]] = [{}, {" ": ROOT}]
@@ -107,7 +118,7 @@ class HotwordMatcher:
         for hotword in hotwords:
             self._add(hotword)
         self._link()
-        self.most = max(self.loan)  # no state lends more
+        self.most = max(self.loan + self.complete)  # no state lends or earns more
 
     def step(self, state: int, character: str) -> int:
         following = self._next[state].get(character)
@@ -130,8 +141,10 @@ class HotwordMatcher:
                 self.loan.append(0.0)
                 self.complete.append(0.0)
             state = following
-            self.loan[state] = max(self.loan[state], hotword.boost * depth / len(hotword.phrase))
+            lent = min(hotword.boost * depth / len(hotword.phrase), self._most_lent)
+            self.loan[state] = max(self.loan[state], lent)
         self.complete[state] = max(self.complete[state], hotword.boost)
+        self.longest = max(self.longest, len(hotword.phrase.split()))
         for word in hotword.phrase.split():
             self.words.add(word)
             self.prefixes.update(word[:n] for n in range(1, len(word) + 1))

@@ -67,7 +67,8 @@ class Respelling:
         spelt = self._spelt(text, judge)
         if not judge.fits(spelt):  # each word has room by itself, but rows between two were counted twice
             return found
-        return [replace(found[0], text=" ".join(spelt)), *found[1:]]
+        best = replace(found[0], text=" ".join(spelt))
+        return [best, *(one for one in found[1:] if one.text != best.text)]
 
     def total(self, log_probs: NDArray[np.floating], text: str) -> float:
         """What a whole text is worth by both heads; −inf where it does not fit the rows."""

@@ -147,7 +147,8 @@ def _number(value: object) -> float:
 
 
 def _read_segment(entry: dict[str, Any]) -> Segment:
-    start, end = _number(entry["start"]), _number(entry["end"])
+    start = max(_number(entry["start"]), 0.0)
+    end = max(_number(entry["end"]), start)
     channel = entry.get("channel")
     if channel is not None and (isinstance(channel, bool) or not isinstance(channel, int) or channel < 0):
         raise ValueError(f"channel {channel!r} is not a whole number")
@@ -178,11 +179,12 @@ def _whole_words(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _read_word(entry: dict[str, Any], name: str = "word") -> Word:
+    start = max(_number(entry["start"]), 0.0)
     return Word(
         str(entry[name]).strip(),
-        _number(entry["start"]),
-        _number(entry["end"]),
-        _number(entry.get("probability", 1.0)),
+        start,
+        max(_number(entry["end"]), start),  # some recognisers write times that run backwards
+        min(max(_number(entry.get("probability", 1.0)), 0.0), 1.0),
         tuple(_read_word(one, "character") for one in entry.get("characters", ())),
         entry.get("supported", True) is not False,
     )
