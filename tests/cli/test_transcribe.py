@@ -261,7 +261,12 @@ def test_usage_shows_arguments_as_they_are_typed(capsys):
 
 @pytest.mark.parametrize(
     ("option", "message"),
-    [("--start=1", "their own start"), ("--duration=1", "their own start"), ("--channel=split", "choose one channel")],
+    [
+        ("--start=1", "their own start"),
+        ("--duration=1", "their own start"),
+        ("--channel=split", "choose one channel"),
+        ("--include=x*", "lists what is wanted"),
+    ],
 )
 def test_what_a_manifests_lines_say_themselves_is_not_ignored(home, capsys, option, message):
     speak(home / "a.wav", "cab")

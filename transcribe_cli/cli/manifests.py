@@ -43,6 +43,8 @@ def transcribe_manifests(
         raise OptionError("a manifest's results are lines of one file: use -o FILE in place of --output-dir")
     if options.audio.start or options.audio.duration is not None:
         raise OptionError("a manifest's lines say their own start and duration: leave out --start and --duration")
+    if output.include or output.exclude:
+        raise OptionError("a manifest lists what is wanted: leave out --include and --exclude")
     if options.audio.channel == "split":
         raise OptionError("a manifest's lines have one transcript each: choose one channel in place of `split`")
     if batch_options.engine != "local" or batch_options.retry_failed:
