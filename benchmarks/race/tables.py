@@ -151,10 +151,12 @@ def picture(rows: Sequence[dict[str, Any]], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(8, 6))
+    colours = pyplot.get_cmap("tab20").colors  # type: ignore[attr-defined]
+    colours = colours[::2] + colours[1::2]  # pale ones from the eleventh on
     for k, row in enumerate(sorted(rows, key=lambda row: row["wer_all"])):
         x, y = row["times_real_time"]["utterances"]["cpu"], 100 * row["wer_all"]
         low, high = (100 * value for value in row["interval"])
-        colour, ours = f"C{k % 10}", "`" in row["title"]
+        colour, ours = colours[k % len(colours)], "`" in row["title"]
         axes.errorbar(x, y, yerr=[[y - low], [high - y]], color=colour, capsize=3, linewidth=1)
         axes.scatter(x, y, s=12 + 2 * row["model_mb"], color=colour, alpha=0.6, marker="s" if ours else "o")
         axes.plot(
