@@ -86,12 +86,18 @@ def test_the_last_of_two_equal_hotwords_counts() -> None:
     assert fit([Hotword("cat", 5), Hotword("CAT", 7)], toys.LETTERS) == [Hotword("cat", 7)]
 
 
-def test_the_loan_grows_with_the_letters_and_is_lost_on_the_way_elsewhere() -> None:
-    matcher = HotwordMatcher([Hotword("cat", 6.0)])
+def spelt(matcher: HotwordMatcher, word: str) -> tuple[int, list[float]]:
+    """The state behind a word, and what was lent after each of its letters."""
     state, lent = ROOT, []
-    for character in "cat":
+    for character in word:
         state = matcher.step(state, character)
         lent.append(matcher.loan[state])
+    return state, lent
+
+
+def test_the_loan_grows_with_the_letters_and_is_lost_on_the_way_elsewhere() -> None:
+    matcher = HotwordMatcher([Hotword("cat", 6.0)])
+    state, lent = spelt(matcher, "cat")
     assert lent == [2.0, 4.0, 6.0]
     assert matcher.complete[state] == 6.0
     assert matcher.loan[matcher.step(state, "s")] == 0.0
@@ -185,10 +191,7 @@ def test_hotwords_are_found_in_an_alphabet_of_whole_words() -> None:
 
 def test_no_more_is_lent_than_the_search_can_bear() -> None:
     matcher = HotwordMatcher([Hotword("cat", 6.0)], most_lent=3.0)
-    state, lent = ROOT, []
-    for character in "cat":
-        state = matcher.step(state, character)
-        lent.append(matcher.loan[state])
+    state, lent = spelt(matcher, "cat")
     assert lent == [2.0, 3.0, 3.0]
     assert matcher.complete[state] == 6.0
 

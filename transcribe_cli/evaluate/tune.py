@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,13 +155,13 @@ def compute_rows(
 
 def save(rows: Rows, path: Path) -> None:
     """Writes rows to an .npz file. Raises OutputError."""
-    meta: dict[str, Any] = {
+    meta = {
         "ids": rows.ids,
         "texts": rows.texts,
         "sources": rows.sources,
         "frame_seconds": rows.frame_seconds,
+        "origin": rows.origin,
     }
-    meta["origin"] = rows.origin
     lengths = [len(one) for one in rows.log_probs]
     with atomically(path) as file:
         np.savez(file, meta=np.array(json.dumps(meta)), lengths=lengths, log_probs=np.concatenate(rows.log_probs))

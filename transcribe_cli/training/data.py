@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import torch
 
+from ..errors import ManifestError
 from ..features import FeatureRecipe, finish, frames
-from . import cache, manifest
+from . import cache, corpora, manifest
 from .cache import RATE, Entry
 from .encoder import Encoder
 from .manifest import Utterance
@@ -86,15 +86,12 @@ class Live:
         return lists, 0
 
     def _entries(self, utterance: Utterance, variants: tuple[str, ...]) -> list[Entry]:
-        seconds = utterance.duration_seconds
-        if seconds is None:
-            try:
-                seconds = soundfile.info(utterance.audio).duration - utterance.start_seconds
-            except (OSError, RuntimeError) as error:
-                self.dropped[utterance.name] = f"{utterance.audio}: cannot be read ({error})"
-                return []
-        elif not utterance.audio.is_file():
-            self.dropped[utterance.name] = f"{utterance.audio}: no such file"
+        try:
+            if not utterance.audio.is_file():
+                raise ManifestError(f"{utterance.audio}: no such file")
+            seconds = corpora.seconds(utterance)
+        except ManifestError as error:
+            self.dropped[utterance.name] = str(error)
             return []
         if seconds > self._options.data.max_seconds or seconds < 0.05:
             self.dropped[utterance.name] = f"{utterance.name}: {seconds:.2f} s are too long or too short"

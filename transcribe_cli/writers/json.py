@@ -146,9 +146,14 @@ def _number(value: object) -> float:
     return float(value)
 
 
-def _read_segment(entry: dict[str, Any]) -> Segment:
+def _span(entry: dict[str, Any]) -> tuple[float, float]:
+    """Start and end in seconds; some recognisers write times that run backwards, or begin before 0."""
     start = max(_number(entry["start"]), 0.0)
-    end = max(_number(entry["end"]), start)
+    return start, max(_number(entry["end"]), start)
+
+
+def _read_segment(entry: dict[str, Any]) -> Segment:
+    start, end = _span(entry)
     channel = entry.get("channel")
     if channel is not None and (isinstance(channel, bool) or not isinstance(channel, int) or channel < 0):
         raise ValueError(f"channel {channel!r} is not a whole number")
@@ -179,11 +184,9 @@ def _whole_words(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _read_word(entry: dict[str, Any], name: str = "word") -> Word:
-    start = max(_number(entry["start"]), 0.0)
     return Word(
         str(entry[name]).strip(),
-        start,
-        max(_number(entry["end"]), start),  # some recognisers write times that run backwards
+        *_span(entry),
         min(max(_number(entry.get("probability", 1.0)), 0.0), 1.0),
         tuple(_read_word(one, "character") for one in entry.get("characters", ())),
         entry.get("supported", True) is not False,
