@@ -61,3 +61,25 @@ def test_a_wordless_target_costs_what_blanks_cost_also_alone_in_its_batch():
     _, log_probs, losses, letters = batch(3, ["", "ill"], [6, 9])
     assert letters == 3
     assert float(losses[0].detach()) == pytest.approx(-float(log_probs[0, :6, 0].detach().sum()), rel=1e-6)
+
+
+def test_two_views_are_as_far_apart_as_each_is_from_the_other_standing_still():
+    rng = np.random.default_rng(3)
+    scores = torch.tensor(rng.normal(0, 2, (4, 7, 5)), requires_grad=True)
+    rows = torch.tensor([7, 4, 7, 4])
+    log_probs = torch.log_softmax(scores, 2)
+    apart = loop.disagreement(log_probs, rows)
+    apart.backward()
+    p = torch.softmax(scores.detach(), 2).numpy()
+    expected, slope = 0.0, np.zeros_like(p)
+    for one, other in ((0, 2), (2, 0), (1, 3), (3, 1)):
+        for row in range(int(rows[one])):
+            expected += float(np.sum(p[other, row] * np.log(p[other, row] / p[one, row])))
+            slope[one, row] = p[one, row] - p[other, row]  # of KL(told || softmax) where what is told is constant
+    assert float(apart.detach()) == pytest.approx(expected, rel=1e-9)
+    np.testing.assert_allclose(scores.grad.numpy(), slope, atol=1e-12)
+
+
+def test_two_views_that_say_the_same_are_not_apart():
+    log_probs = torch.log_softmax(torch.arange(30, dtype=torch.float64).reshape(1, 6, 5) % 7, 2).repeat(2, 1, 1)
+    assert float(loop.disagreement(log_probs, torch.tensor([6, 6]))) == 0

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import json
+import math
 import os
 from pathlib import Path
 
@@ -229,9 +230,11 @@ def test_a_run_begins_with_a_checkpoint_of_the_head_alone(beeps, tiny_encoder, t
     assert f"starting from {len(start)} tensors" in said[0]
 
 
-def test_a_killed_run_ends_where_an_unbroken_one_does(beeps, tiny_encoder, tmp_path, monkeypatch):
+@pytest.mark.parametrize("consistency", [0, 0.2])
+def test_a_killed_run_ends_where_an_unbroken_one_does(beeps, tiny_encoder, tmp_path, monkeypatch, consistency):
     run = cached(beeps, tiny_encoder, tmp_path / "cache", "loop.checkpoint_minutes=0", "network.dropout=0.2",
-                 "loop.time_masks=1", "loop.epoch_hours=0.006", "loop.batch_seconds=6")  # fmt: skip
+                 "loop.time_masks=1", "loop.epoch_hours=0.006", "loop.batch_seconds=6",
+                 f"loop.consistency={consistency}")  # fmt: skip
     list(cache.fill(run, tmp_path / "cache"))
     table = loop.train(run, tmp_path / "whole", quiet)
 
@@ -309,6 +312,39 @@ def test_nothing_to_learn_from_is_an_error(beeps, tiny_encoder, tmp_path):
     run = cached(beeps, tiny_encoder, tmp_path / "empty")
     with pytest.raises(TrainingError, match="too little"):
         loop.train(run, tmp_path / "run", quiet)
+
+
+def test_with_consistency_each_utterance_is_heard_twice_hidden_in_other_places(beeps, tmp_path, monkeypatch):
+    views, told = [], []
+    hide, disagreement = loop.mask, loop.disagreement
+
+    def masked(inputs, lengths, *rest):
+        whole = inputs.clone()
+        hide(inputs, lengths, *rest)
+        views.append((whole, inputs.clone()))
+
+    def apart(log_probs, rows):
+        told.append(disagreement(log_probs, rows))
+        return told[-1]
+
+    monkeypatch.setattr(loop, "mask", masked)
+    monkeypatch.setattr(loop, "disagreement", apart)
+    run = small(beeps, "loop.epochs=1", "loop.time_masks=2", "loop.consistency=0.5")
+    table = loop.train(run, tmp_path / "run", quiet)
+    for whole, hidden in views:
+        (one, other), (first, second) = whole.chunk(2), hidden.chunk(2)
+        assert torch.equal(one, other)
+        assert not torch.equal(first, second)
+    assert len(told) == len(views)
+    assert all(0 < float(one.detach()) < math.inf for one in told)
+    state = checkpoint.load(tmp_path / "run/last.pt")
+    assert set(state["seen"].values()) == {1}  # what was heard is counted once
+    assert table[-1]["hours"] == pytest.approx(state["seconds_seen"] / 3600, abs=1e-3)
+
+    monkeypatch.setattr(loop, "disagreement", lambda log_probs, rows: told[0].detach() * 0)
+    loop.train(run, tmp_path / "without", quiet)
+    other = checkpoint.load(tmp_path / "without/last.pt")["model"]
+    assert any(not torch.equal(value, other[name]) for name, value in state["model"].items())  # it is learned from
 
 
 @pytest.fixture(scope="module")

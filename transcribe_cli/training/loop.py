@@ -145,6 +145,8 @@ def train(
             everyone = [chosen[i] for part in order[at * team.size : (at + 1) * team.size] for i in part]
             mine = [chosen[i] for i in order[at * team.size + team.rank]]
             inputs, lengths, mine = collate(mine, source, step, say)
+            if loop.consistency:  # the same sounds again, behind the first: masks and dropout make them another view
+                inputs, lengths, mine = torch.cat([inputs, inputs]), torch.cat([lengths, lengths]), mine + mine
             mask(inputs, lengths, loop, source.frames_per_second, np.random.default_rng([loop.seed, step, team.rank]))
             with torch.autocast(device.type, torch.bfloat16, enabled=loop.bfloat16):
                 log_probs, middle, rows = network.both(transposed(inputs, source).to(device), lengths.to(device))
@@ -153,6 +155,12 @@ def train(
             if auxiliary and middle is not None:
                 second = ctc(criterion, middle, rows, mine, auxiliary)[0].sum()
                 loss = (1 - loop.auxiliary_weight) * loss + loop.auxiliary_weight * second
+            if loop.consistency:
+                apart = disagreement(log_probs, rows)
+                if auxiliary and middle is not None:
+                    second = disagreement(middle, rows)
+                    apart = (1 - loop.auxiliary_weight) * apart + loop.auxiliary_weight * second
+                loss = loss + loop.consistency * apart
             if teacher is not None:
                 lesson = teacher.loss(inputs, lengths, log_probs, rows)
                 loss = (1 - loop.teacher_weight) * loss + loop.teacher_weight * lesson
@@ -160,6 +168,7 @@ def train(
             loss.backward()  # type: ignore[no-untyped-call]
             # zero_infinity has turned infinite losses to nothing; they are counted
             infinite = sum(not loss and bool(entry.text) for loss, entry in zip(losses.tolist(), mine, strict=True))
+            infinite //= 2 if loop.consistency else 1  # utterances, not views
             mine_sums = [float(losses.detach().sum()), float(letters), float(infinite)]
             total_loss, total_letters, total_infinite = together.sum_gradients(network, mine_sums, team)
             for parameter in network.parameters():
@@ -349,6 +358,18 @@ def ctc(
     flat = torch.tensor([i for one in labels for i in one], dtype=torch.long)
     losses: Tensor = criterion(log_probs.transpose(0, 1), flat, rows.cpu(), sizes)
     return losses, int(sizes.sum())
+
+
+def disagreement(log_probs: Tensor, rows: Tensor) -> Tensor:
+    """How far two views of the same utterances are apart, in nats: the first half of the batch and the second.
+
+    Sum over rows of KL(other view ‖ this view), for both; the other view stands still as a teacher does.
+    Source: Yao et al., CR-CTC: consistency regularization on CTC (arXiv 2410.05101).
+    """
+    one, other = log_probs.chunk(2)
+    told = torch.cat([other, one]).detach()
+    each = (told.exp() * (told - log_probs)).sum(2)
+    return (each * valid(rows, log_probs.shape[1])).sum()
 
 
 def _nothing(line: str) -> None:

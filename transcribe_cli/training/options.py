@@ -151,6 +151,9 @@ class LoopOptions:
     seed: int = option(1, "seed of weights, order and masks", minimum=0)
     sorted_first: bool = option(False, "first epoch from short utterances to long ones (SortaGrad)")
     auxiliary_weight: float = option(0.3, "part of an auxiliary head's loss", minimum=0, maximum=1)
+    consistency: float = option(
+        0.0, "weight of the agreement of two views of each utterance, hidden in other places; 0: one view", minimum=0
+    )
     teacher: str = option("", "bundle whose log-probabilities are learned too; needs training from audio")
     teacher_weight: float = option(0.5, "part of the teacher's loss", minimum=0, maximum=1)
     bfloat16: bool = option(False, "mixed precision; faster only where the processor has it, or on CUDA")
