@@ -47,9 +47,9 @@ def test_a_path_that_leaves_the_folder_is_refused(tmp_path: Path, audio: str) ->
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{", "not JSON"),
-        ("[1]", "not an object"),
-        ("3", "not an object"),
+        ("{", "not a JSON object"),
+        ("[1]", "not a JSON object"),
+        ("3", "not a JSON object"),
         ({}, 'no "audio"'),
         ({"audio": 3}, 'no "audio"'),
         ({"audio": "a.wav", "start": "1"}, '"start" must be a number'),
@@ -60,7 +60,7 @@ def test_a_path_that_leaves_the_folder_is_refused(tmp_path: Path, audio: str) ->
         ('{"audio": "a.wav", "start": Infinity}', "cannot be inf"),
         ({"audio": "a.wav", "start": 1e300}, "cannot be"),
         ({"audio": "a.wav", "text": ["a"]}, '"text" must be'),
-        ("[" * 100_000, "not JSON"),
+        ("[" * 100_000, "not a JSON object"),
         ('{"audio": "a.wav", "text": "smile \\ud83d"}', "half of a character"),
         ('{"audio": "a.wav", "start": ' + "9" * 5000 + "}", ""),
         ('{"audio": "a.wav", "start": ' + "9" * 400 + "}", "cannot be"),
@@ -79,7 +79,7 @@ def test_a_broken_line_is_named(tmp_path: Path, line: object, said: str) -> None
 def test_bytes_that_are_not_text_and_endless_lines_are_named(tmp_path: Path) -> None:
     path = tmp_path / "m.jsonl"
     path.write_bytes(b'{"audio": "a.wav"}\n{"audio": "\xff.wav"}\n')
-    with pytest.raises(ManifestError, match=r"m\.jsonl:2: the line is not UTF-8"):
+    with pytest.raises(ManifestError, match=r"m\.jsonl:2: not UTF-8"):
         read_manifest(path)
     path.write_bytes(b'{"audio": "' + b"a" * (1 << 20) + b'"}')
     with pytest.raises(ManifestError, match="longer than 1 MB"):

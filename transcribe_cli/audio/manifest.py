@@ -81,20 +81,27 @@ def _lines(path: str | os.PathLike[str], folder: Path) -> Iterator[ManifestLine]
         raise InputError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
-def _parse(line: bytes, where: str, number: int, folder: Path) -> ManifestLine:
+def parse_object(line: str | bytes, where: str) -> dict[str, Any]:
+    """One line's JSON object. Raises ManifestError, naming `where`, for anything else, and for half of a character."""
     try:
         keys = json.loads(line)
     except UnicodeDecodeError as error:
-        raise ManifestError(f"{where}: the line is not UTF-8") from error
+        raise ManifestError(f"{where}: not UTF-8") from error
     except (ValueError, RecursionError) as error:
-        raise ManifestError(f"{where}: the line is not JSON ({getattr(error, 'msg', None) or error})") from error
-    if b"\\u" in line:  # an escape may be half of a character, which no file can hold
+        raise ManifestError(f"{where}: not a JSON object ({getattr(error, 'msg', None) or error})") from error
+    escaped = b"\\u" in line if isinstance(line, bytes) else "\\u" in line
+    if escaped:  # it may be half of a character, which no file can hold
         try:
             json.dumps(keys, ensure_ascii=False).encode("utf-8", "surrogateescape")
         except UnicodeEncodeError as error:
-            raise ManifestError(f"{where}: the line holds half of a character (\\ud800 to \\udfff)") from error
+            raise ManifestError(f"{where}: holds half of a character (\\ud800 to \\udfff)") from error
     if not isinstance(keys, dict):
-        raise ManifestError(f'{where}: the line is not an object such as {{"audio": "talk.wav"}}')
+        raise ManifestError(f'{where}: not a JSON object such as {{"audio": "talk.wav"}}')
+    return keys
+
+
+def _parse(line: bytes, where: str, number: int, folder: Path) -> ManifestLine:
+    keys = parse_object(line, where)
     audio = keys.get("audio", keys.get("audio_filepath"))
     if not isinstance(audio, str) or not audio:
         raise ManifestError(f'{where}: there is no "audio" (or "audio_filepath") that names a file')

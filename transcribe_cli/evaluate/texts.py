@@ -13,12 +13,12 @@ csv     the same as columns
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..audio.manifest import parse_object
 from ..errors import InputError, InputNotFound, ManifestError, OptionError
 from . import nist
 from .entries import Entry, Texts, grouping_keys, probabilities, spoken_at
@@ -61,7 +61,8 @@ def read(path: Path, hypothesis: bool, format: str | None = None) -> Texts:
     filled = [(line, f"{path}:{number}") for number, line in lines if line.strip()]
     both = False
     if chosen in ("csv", "jsonl"):
-        rows = _rows(text, str(path)) if chosen == "csv" else [(_row(line, where), where) for line, where in filled]
+        is_table = chosen == "csv"
+        rows = _rows(text, str(path)) if is_table else [(parse_object(line, at), at) for line, at in filled]
         both = any(name in row for row, _ in rows for name in _RECOGNISED)
         entries = _entries(rows, hypothesis, both)
     elif chosen == "text":
@@ -107,7 +108,7 @@ def _folder(folder: Path) -> Texts:
 def _transcript(text: str, id: str, where: str) -> Entry:
     """A JSON transcript with the confidences of its words, where every word has one."""
     try:
-        data = _row(text, where)
+        data = parse_object(text, where)
         spoken = data.get("text")
         if not isinstance(spoken, str):
             raise TypeError("it has no text")
@@ -189,19 +190,6 @@ def _keyed(line: str) -> Entry:
     """`id<TAB>text`, or, as Kaldi has it, the id up to the first blank where there is no tab."""
     id, _, text = line.strip("\r\n").partition("\t") if "\t" in line else line.strip().partition(" ")
     return Entry(id.strip(), text.strip())
-
-
-def _row(line: str, where: str) -> dict[str, Any]:
-    try:
-        data = json.loads(line)
-        json.dumps(data, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise ManifestError(f"{where}: the line holds half of a character (\\ud800 to \\udfff)") from error
-    except (ValueError, RecursionError) as error:
-        raise ManifestError(f"{where}: not a JSON object: {error}") from error
-    if not isinstance(data, dict):
-        raise ManifestError(f"{where}: not a JSON object")
-    return data
 
 
 def _rows(text: str, where: str) -> list[tuple[dict[str, Any], str]]:
