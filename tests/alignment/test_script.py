@@ -44,6 +44,29 @@ def test_numbers_signs_and_abbreviations_are_read_aloud_in_their_context(written
     assert " ".join(spelled.values()) == spoken
 
 
+@pytest.mark.parametrize(
+    ("written", "spelled"),
+    [
+        ("PETER: Hello [laughs] there", {"PETER: Hello [laughs]": "hello", "there": "there"}),
+        ("DR. JONES: No.", {"DR. JONES: No.": "no"}),
+        ("[loud applause] - MARY ANN: yes", {"[loud applause] - MARY ANN: yes": "yes"}),
+        ("♪ la la ♪", {"♪ la": "la", "la ♪": "la"}),
+        ("<v Joe>hi</v> all", {"<v Joe>hi</v>": "hi", "all": "all"}),
+        (">> so [12]now", {">> so": "so", "[12]now": "now"}),
+        ("(he walks away)", {}),
+        ("[applause]", {}),
+        ("so (he said) it", {"so": "so", "(he": "he", "said)": "said", "it": "it"}),
+        ("He said: NO: never", {"He": "he", "said:": "said", "NO:": "no", "never": "never"}),
+    ],
+)
+def test_what_nobody_says_is_shown_and_not_looked_for(written, spelled):
+    assert said(written) == spelled
+
+
+def test_a_zero_character_hides_nothing():
+    assert [word.spelled for word in read_aloud(["a\0b [c] d"], LETTERS).words] == ["ab", "d"]
+
+
 def test_numbers_are_not_guessed_in_other_languages_nor_where_the_alphabet_has_digits():
     assert said("im Jahr 1984", "de")["1984"] == ""
     digits = Alphabet(("<blank>", " ", *"abcdefghijklmnopqrstuvwxyz0123456789"))

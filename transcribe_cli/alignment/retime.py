@@ -12,15 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import InputError
-from .script import Script
+from .script import Script, hushed
 from .teller import AlignedWord
 
 _STAMP = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})([.,])(\d{1,3})"
 _TIMING = re.compile(rf"^\s*{_STAMP}[ \t]*-->[ \t]*{_STAMP}(.*)$", re.DOTALL)
 _ONE = re.compile(_STAMP)
 _INNER = re.compile(rf"<{_STAMP}>")  # WebVTT: when a part of a cue is said
-_NOT_SPEECH = re.compile(r"<[^>]*>|\{\\[^}]*\}|\[[^\]]*\]|[♪♫#*]|^\s*\([^)]*\)\s*$|^\s*(?:-\s*)?>+\s*", re.MULTILINE)
-_SPEAKER = re.compile(r"^\s*(?:-\s*)?[A-Z][A-Z0-9 .'’-]{1,30}:(?=\s|$)", re.MULTILINE)
+_SIGNS = re.compile(r"[#*]|\\[Nh]")  # of music; line ends and spaces of SubStation
 _FOUND = 1 / 3  # of a cue's words must be heard for it to be timed by them
 
 
@@ -144,8 +143,7 @@ def report(subtitles: Subtitles, new: Sequence[NewTimes]) -> list[str]:
 
 
 def _said(text: str) -> str:
-    plain = html.unescape(_NOT_SPEECH.sub(" ", text).replace("\\N", " ").replace("\\h", " "))
-    return " ".join(_SPEAKER.sub(" ", plain).split())
+    return " ".join(_SIGNS.sub(" ", html.unescape(hushed(text).replace("\0", " "))).split())
 
 
 def _shift(shifts: Sequence[tuple[int, float]], k: int, cues: Sequence[TimedCue]) -> float:

@@ -5,7 +5,8 @@ that belongs to it, owns any number of spoken words, and after alignment they be
 
 English numbers, money, dates, abbreviations, initials and Roman numerals are read aloud by `lm.text` in the company of
 the words beside them ("$3 million" → three million dollars). Where a word cannot be read with the alphabet's letters,
-its place in the sound is what was heard between its neighbours (see `alignment.forced`).
+its place in the sound is what was heard between its neighbours (see `alignment.forced`). What nobody says – tags,
+"[applause]", the speaker's "PETER:" – is shown with the word beside it and not looked for.
 """
 
 import re
@@ -22,13 +23,17 @@ _CONTEXT = 2  # words on each side that may decide how a number is read
 _LONGEST = 3  # words that are read as one: "$3 million", "3 p. m."
 _SIGNS = ("&", "%")  # stand alone and are said
 _APART = re.compile(r"[-‐‑‒–—―/\\_+…|]+|(?<=\w)[.,;:!?]+(?=\w)")  # signs that part words without a space
+# tags, notes in brackets, music, a line in parentheses, ">>" of another speaker, and a speaker's name in capitals
+_NOT_SAID = re.compile(r"<[^>]*>|\{\\[^}]*\}|\[[^\]]*\]|[♪♫]|^\s*\([^)]*\)\s*$|^\s*(?:-\s*)?>+\s*", re.MULTILINE)
+_SPEAKER = re.compile(r"^[\s\0]*(?:-\s*)?[A-Z][A-Z0-9 .'’-]{1,30}:(?=\s|$)", re.MULTILINE)
+_UNSAID = "\0"  # in place of each of their characters
 # what English reads otherwise than it is spelled
 _SPECIAL = re.compile(r"[\d$£€%&#]|^[IVXLC]+\W*$|^\W*(?:[A-Za-z]\.){2,}|^\W*[Nn]os?\.$")
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """shown: the text's words as written, signs that stand alone joined to a neighbour; lines: (n,) line of each, from
+    """shown: the text's words as written, what is not said joined to a neighbour; lines: (n,) line of each, from
     0; words: what is said, in order; owner: (W,) which shown word each of `words` belongs to."""
 
     shown: tuple[str, ...]
@@ -52,13 +57,16 @@ def read_aloud(lines: Iterable[str], alphabet: Alphabet, language: str = "en") -
     """Lines of running text → their script. language: the card's; numbers are only read aloud in English."""
     expand = language.lower().startswith("en") and not alphabet.spells("7")
     shown: list[str] = []
+    bare: list[str] = []  # without what is not said
     at: list[int] = []
     for number, line in enumerate(lines):
         waiting = ""  # signs before the first word of a line
         first = len(shown)
-        for token in line.split():
-            if any(c.isalnum() for c in token) or (expand and token in _SIGNS):
+        for token, kept in zip(line.split(), hushed(line).split(), strict=True):
+            audible = kept.replace(_UNSAID, "")
+            if any(c.isalnum() for c in audible) or (expand and audible in _SIGNS):
                 shown.append(f"{waiting}{token}")
+                bare.append(audible)
                 at.append(number)
                 waiting = ""
             elif len(shown) > first:
@@ -70,9 +78,9 @@ def read_aloud(lines: Iterable[str], alphabet: Alphabet, language: str = "en") -
     i = 0
     while i < len(shown):
         stop, said = i + 1, None
-        if expand and _special(shown[i]):
-            stop, said = _in_context(shown, i)
-        parts = [_plain(shown[k], alphabet) for k in range(i, stop)] if said is None else _shared(said, stop - i)
+        if expand and _special(bare[i]):
+            stop, said = _in_context(bare, i)
+        parts = [_plain(bare[k], alphabet) for k in range(i, stop)] if said is None else _shared(said, stop - i)
         for k, part in enumerate(parts):
             # a part that cannot be spelled makes its word wait for whatever is heard at its place
             spelled = [word.spelled for piece in part for word in spell(piece, alphabet)]
@@ -84,6 +92,16 @@ def read_aloud(lines: Iterable[str], alphabet: Alphabet, language: str = "en") -
                 owner.append(i + k)
         i = stop
     return Script(tuple(shown), tuple(at), tuple(words), tuple(owner))
+
+
+def hushed(text: str) -> str:
+    """A text with zero characters in place of what nobody says in it, white space excepted; as long as before."""
+
+    def hide(found: re.Match[str]) -> str:
+        return re.sub(r"\S", _UNSAID, found[0])
+
+    plain = _NOT_SAID.sub(hide, text.replace(_UNSAID, "�"))
+    return _SPEAKER.sub(hide, plain)
 
 
 def as_written(told: Iterable[AlignedWord | ExtraSpeech], script: Script) -> Iterator[AlignedWord | ExtraSpeech]:
@@ -137,21 +155,21 @@ def _special(token: str) -> bool:
     return bare in ("mr", "mrs", "dr") or (dotted and bare in ABBREVIATIONS)
 
 
-def _in_context(shown: Sequence[str], i: int) -> tuple[int, list[str] | None]:
+def _in_context(bare: Sequence[str], i: int) -> tuple[int, list[str] | None]:
     """Where the words that are read together with word i end, and what they are read as; None: cannot be read."""
-    before = " ".join(shown[max(0, i - _CONTEXT) : i])
+    before = " ".join(bare[max(0, i - _CONTEXT) : i])
     left = normalise(before)
-    for stop in range(i + 1, min(i + _LONGEST, len(shown)) + 1):
-        after = " ".join(shown[stop : stop + _CONTEXT])
+    for stop in range(i + 1, min(i + _LONGEST, len(bare)) + 1):
+        after = " ".join(bare[stop : stop + _CONTEXT])
         right = normalise(after)
-        whole = normalise(" ".join([before, *shown[i:stop], after]))
+        whole = normalise(" ".join([before, *bare[i:stop], after]))
         if left is None or right is None or whole is None:
             break
         said, head, tail = whole.split(), left.split(), right.split()
         end = len(said) - len(tail)
         if said[: len(head)] == head and said[end:] == tail and end > len(head):
             return stop, said[len(head) : end]
-    alone = normalise(shown[i])
+    alone = normalise(bare[i])
     return i + 1, alone.split() if alone else None
 
 
