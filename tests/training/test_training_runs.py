@@ -308,6 +308,26 @@ def test_unreadable_audio_is_said_and_training_goes_on(beeps, tmp_path):
     assert any("2 utterances are left out" in line for line in said)
 
 
+@pytest.mark.parametrize("damaged", [4, 16])
+def test_a_batch_of_damaged_audio_alone_gives_way_to_the_next(beeps, tmp_path, damaged):
+    for name in ("train", "dev"):
+        rows = [json.loads(line) for line in (beeps / f"{name}.jsonl").read_text().splitlines()]
+        for i, row in enumerate(rows):
+            row["audio"] = str(beeps / row["audio"])
+            if name == "train" and i < damaged:  # the manifest tells its duration, so it is drawn
+                (tmp_path / f"broken-{i}.wav").write_bytes(b"RIFF")
+                row["audio"] = f"broken-{i}.wav"
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = small(tmp_path, "loop.epochs=1", "loop.batch_seconds=1")
+    said = []
+    if damaged == 16:
+        with pytest.raises(TrainingError, match="whole batch"):
+            loop.train(run, tmp_path / "run", said.append)
+        return
+    assert loop.train(run, tmp_path / "run", said.append)[-1]["epoch"] == 1
+    assert sum("left out: " in line for line in said) >= damaged
+
+
 def test_nothing_to_learn_from_is_an_error(beeps, tiny_encoder, tmp_path):
     run = cached(beeps, tiny_encoder, tmp_path / "empty")
     with pytest.raises(TrainingError, match="too little"):

@@ -27,6 +27,8 @@ from .data import Cached, Live, Source
 from .network import Head, Recogniser, facts, frame_seconds, pretrained, untrained
 from .options import LoopOptions, RunOptions, from_dict, to_dict
 
+_BATCHES_TRIED = 10  # until one of them can be read
+
 COLUMNS = ("epoch", "hours", "source", "training_loss", "validation_loss", "cer", "wer", "rate", "hours_per_second")
 
 
@@ -143,8 +145,8 @@ def train(
             # dropout and masks depend on seed, step and process alone, so a resumed run draws the same
             torch.manual_seed(loop.seed * 1_000_003 + step * team.size + team.rank)
             everyone = [chosen[i] for part in order[at * team.size : (at + 1) * team.size] for i in part]
-            mine = [chosen[i] for i in order[at * team.size + team.rank]]
-            inputs, lengths, mine = collate(mine, source, step, say)
+            turn = [order[(at * team.size + team.rank + k) % len(order)] for k in range(_BATCHES_TRIED)]
+            inputs, lengths, mine = first_readable([[chosen[i] for i in part] for part in turn], source, step, say)
             if loop.consistency:  # the same sounds again, behind the first: masks and dropout make them another view
                 inputs, lengths, mine = torch.cat([inputs, inputs]), torch.cat([lengths, lengths]), mine + mine
             mask(inputs, lengths, loop, source.frames_per_second, np.random.default_rng([loop.seed, step, team.rank]))
@@ -440,6 +442,18 @@ def collate(
     return inputs, torch.tensor([len(array) for array in arrays]), kept
 
 
+def first_readable(
+    parts: list[list[cache.Entry]], source: Source, step: int, say: Callable[[str], None]
+) -> tuple[Tensor, Tensor, list[cache.Entry]]:
+    """The first batch of which something can be read, as `collate` gives it. Raises TrainingError when none can."""
+    for part in parts[:-1]:
+        try:
+            return collate(part, source, step, say)
+        except TrainingError:
+            continue  # each entry was said
+    return collate(parts[-1], source, step, say)
+
+
 def transposed(inputs: Tensor, source: Source) -> Tensor:
     """Inputs as the network takes them: features by frames where it starts at the features."""
     return inputs.transpose(1, 2) if source.features and inputs.ndim == 3 else inputs
@@ -475,13 +489,19 @@ def evaluate(
     team: together.Group,
     device: torch.device,
 ) -> list[measure.Heard]:
-    """Greedy decodings of the dev entries, or of `limit` a source, spread over it; each process takes its part."""
+    """Greedy decodings of the dev entries, or of `limit` a source, spread over it; each process takes its part.
+
+    Those that cannot be read are left out; raises TrainingError when that is all of them.
+    """
     network.eval()
     dev = measure.spread(dev, limit)
 
     def stream() -> Iterator[tuple[Tensor, Tensor, list[str], list[str]]]:
         for some in batches.pack([entry.seconds for entry in dev], 120.0)[team.rank :: team.size]:
-            inputs, lengths, kept = collate([dev[i] for i in some], source, 0, _nothing)
+            try:
+                inputs, lengths, kept = collate([dev[i] for i in some], source, 0, _nothing)
+            except TrainingError:
+                continue
             yield (
                 transposed(inputs, source).to(device),
                 lengths.to(device),
@@ -490,6 +510,8 @@ def evaluate(
             )
 
     heard = together.gathered(measure.listen(stream(), network, speller), team)
+    if dev and not heard:
+        raise TrainingError(f"no dev utterance can be read, first {dev[0].id}: check data.dev")
     return sorted(heard, key=lambda one: (one.source, one.reference))
 
 
