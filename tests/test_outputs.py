@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcribe_cli.errors import OutputError
-from transcribe_cli.outputs import atomically, names, write_atomically
+from transcribe_cli.errors import OptionError, OutputError
+from transcribe_cli.outputs import atomically, check_target, names, write_atomically
 
 PATHS = st.lists(
     st.builds(lambda stem, end: PurePath(f"{stem}.{end}"), st.sampled_from("abc"), st.sampled_from(["wav", "mp3"])),
@@ -84,6 +84,20 @@ def test_a_link_laid_for_the_temporary_name_is_not_followed(tmp_path):
     write_atomically(tmp_path / "a", "text")
     assert (tmp_path / "precious").read_text() == "keep"
     assert (tmp_path / "a").read_text() == "text"
+
+
+def test_a_link_stays_one_and_what_it_names_is_written(tmp_path):
+    (tmp_path / "far").mkdir()
+    link = tmp_path / "link.txt"
+    link.symlink_to("far/kept.txt")
+    for text in ("new", "again"):  # the file that it names is not there at first
+        check_target(link, overwrite=True)
+        write_atomically(link, text)
+        assert link.is_symlink()
+        assert (tmp_path / "far" / "kept.txt").read_text() == text
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["far", "kept.txt", "link.txt"]
+    with pytest.raises(OptionError, match="exists already"):
+        check_target(link, overwrite=False)
 
 
 def test_a_name_as_long_as_names_may_be_can_be_written(tmp_path):

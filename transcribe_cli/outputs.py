@@ -44,12 +44,13 @@ def check_target(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> No
     if any(_same(path, one) for one in inputs):
         raise OptionError(f"{path} is read and would be overwritten: choose another name")
     try:
+        folder = _behind(path).parent
         with contextlib.suppress(FileExistsError):  # a file stands where a folder should: said below
-            path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.parent.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         beside = path.exists() and not path.is_file()  # a device, a pipe: nothing is written beside it
-        if not os.access(path if beside else path.parent, os.W_OK):
+        if not os.access(path if beside else folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
@@ -66,7 +67,8 @@ def _same(a: Path, b: Path) -> bool:
 def atomically(path: Path) -> Iterator[BinaryIO]:
     """A binary file that becomes `path`, whole and on the disk, when the block ends; after an error nothing is left.
 
-    Folders are made. A file that is replaced passes its permissions on. Devices and pipes are written into as they are.
+    Folders are made. A file that is replaced passes its permissions on; a link stays one, and what it names is
+    written. Devices and pipes are written into as they are.
     Raises OutputError, with the reason, where the system refuses; other errors of the block are passed on.
     """
     try:
@@ -74,15 +76,16 @@ def atomically(path: Path) -> Iterator[BinaryIO]:
             with path.open("wb") as device:
                 yield device
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file, temporary = _temporary(path)
+        target = _behind(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file, temporary = _temporary(target)
         try:
             with file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-                os.chmod(temporary, _permissions(path))
-                os.replace(temporary, path)  # before the file is closed: its lock must hold until the name is free
+                os.chmod(temporary, _permissions(target))
+                os.replace(temporary, target)  # before the file is closed: its lock must hold until the name is free
         except BaseException:
             with contextlib.suppress(OSError):  # the folder itself may be gone
                 os.unlink(temporary)
@@ -91,6 +94,11 @@ def atomically(path: Path) -> Iterator[BinaryIO]:
         raise
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _behind(path: Path) -> Path:
+    """The file that a link names, which need not be there yet; any other path as it is."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _temporary(path: Path) -> tuple[BinaryIO, str]:

@@ -21,6 +21,8 @@ from .options import AugmentOptions
 Samples = npt.NDArray[np.float32]
 Generator = np.random.Generator
 
+RECORDED_SHARE = 0.5  # of noises that no speech makes, where a folder of recordings is named; the rest is simulated
+
 
 def speed(samples: Samples, factor: float, rate: int) -> Samples:
     """Faster and higher (factor > 1) or slower and lower, as a tape that is played at another speed."""
@@ -148,7 +150,7 @@ def augment(
         if voices and rng.random() < options.babble_share:
             chosen = [voices[i] for i in rng.integers(len(voices), size=int(rng.integers(2, 7)))]
             added = babble(len(samples), chosen, rng)
-        elif options.noise_folder and rng.random() < 0.5:  # steady noise must stay among what is heard
+        elif options.noise_folder and rng.random() < RECORDED_SHARE:  # steady noise must stay among what is heard
             noises = recordings(options.noise_folder, rate)
             added = babble(len(samples), [noises[int(rng.integers(len(noises)))]], rng)
         else:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio.degrade import mix, noise, opus, reverberate, room, telephone
-from .augment import clip, recordings
+from .augment import RECORDED_SHARE, clip, recordings
 from .options import AugmentOptions
 
 Samples = npt.NDArray[np.float32]
@@ -25,8 +25,8 @@ def is_wordless(variant: str) -> bool:
 def sound(n: int, rate: int, options: AugmentOptions, rng: Generator) -> tuple[Samples, dict[str, float]]:
     """(n,) float32 samples of one or two noises, at a level between a whisper of the microphone and full scale.
 
-    The second value says by name what is in them. Recordings of `options.noise_folder` are half of the noises where
-    one is named; rooms, lines and codecs are as likely as for speech.
+    The second value says by name what is in them. Recordings of `options.noise_folder` are `RECORDED_SHARE` of the
+    noises where one is named; rooms, lines and codecs are as likely as for speech.
     """
     kinds = ["coloured", "gusts", "hum", "knocks", "notes"]
     done: dict[str, float] = {}
@@ -34,7 +34,8 @@ def sound(n: int, rate: int, options: AugmentOptions, rng: Generator) -> tuple[S
     if rng.random() < 0.03:  # a muted line
         return total, {"level_db": -120.0}
     for i in range(int(rng.integers(1, 3))):
-        kind = "recorded" if options.noise_folder and rng.random() < 0.5 else kinds[int(rng.integers(len(kinds)))]
+        recorded = options.noise_folder and rng.random() < RECORDED_SHARE
+        kind = "recorded" if recorded else kinds[int(rng.integers(len(kinds)))]
         one = _unit(_one(kind, n, rate, options, rng))
         total = one if i == 0 else mix(total, one, float(rng.uniform(-10, 20)))
         done[kind] = done.get(kind, 0.0) + 1
