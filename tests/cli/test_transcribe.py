@@ -73,6 +73,19 @@ def test_results_that_are_there_are_kept_unless_asked(home, capsys):
     assert (home / "out" / "a.txt").read_text() == "cab\n"
 
 
+def test_skip_existing_keeps_the_one_file_too(home, capsys):
+    speak(home / "a.wav", "cab")
+    (home / "m.jsonl").write_text('{"audio": "a.wav"}\n')
+    for name, result in (("a.wav", "a.txt"), ("m.jsonl", "lines.jsonl")):
+        assert run([name, "-o", result, "--skip-existing"]) == 0
+        assert "cab" in (home / result).read_text()
+        (home / result).write_text("mine")
+        assert run([name, "-o", result, "--skip-existing"]) == 0
+        assert (home / result).read_text() == "mine"
+    assert run(["a.wav", "-o", "/dev/stdout", "--skip-existing"]) == 0  # what is no file is not kept
+    assert capsys.readouterr().err == ""
+
+
 def test_skip_existing_looks_at_every_format(home):
     speak(home / "a.wav", "cab")
     assert run(["a.wav", "--output-dir", "out"]) == 0

@@ -50,7 +50,9 @@ def transcribe_manifests(
     if batch_options.engine != "local" or batch_options.retry_failed:
         raise OptionError("a manifest is done by this machine and has no journal: split it with --shard")
     if output.output is not None:
-        check_target(output.output, output.overwrite, paths)
+        check_target(output.output, output.overwrite or output.skip_existing, paths)
+    if output.is_there:
+        return 0
     lines = [line for path in paths for line in read_manifest(path) if _mine(line, path, batch_options)]
     failed, written, saved = 0, [], True
     total = sum(line.duration or 0.0 for line in lines)

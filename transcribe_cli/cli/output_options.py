@@ -44,6 +44,11 @@ class OutputOptions:
             raise OptionError("--output takes one format: use --output-dir for several")
 
     @property
+    def is_there(self) -> bool:
+        """Whether the one file that was asked for exists and shall stay as it is."""
+        return self.skip_existing and self.output is not None and self.output.is_file()
+
+    @property
     def formats(self) -> tuple[str, ...]:
         """Names of the formats, each once."""
         if self.format is not None:

@@ -43,7 +43,7 @@ def listed(inputs: Sequence[Input], output: OutputOptions, batch: BatchOptions) 
     for name in formats:
         find(name)
     if output.output is not None:
-        check_target(output.output, output.overwrite, [one.path for one in inputs])
+        check_target(output.output, output.overwrite or output.skip_existing, [one.path for one in inputs])
     if output.output_dir is None:
         if len(formats) > 1:
             raise OptionError(f"{len(formats)} formats at once need a place for the files: --output-dir DIR")
@@ -79,7 +79,9 @@ def _mine(one: Input, batch: BatchOptions) -> bool:
 def without_journal(tasks: Sequence[Task], output: OutputOptions) -> Plan:
     """What is left to do, judged by which results exist. Raises OptionError where one would be lost."""
     kept = list(tasks)
-    if output.output_dir is not None and output.skip_existing:
+    if output.is_there:
+        kept = []
+    elif output.output_dir is not None and output.skip_existing:
         kept = [task for task in tasks if not all(path.exists() for path in task.files.values())]
     elif not output.overwrite:
         there = next((path for task in kept for path in task.files.values() if path.exists()), None)
