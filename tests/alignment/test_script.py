@@ -3,7 +3,7 @@
 import pytest
 
 from transcribe_cli.alignment.forced import AlignedWord, ExtraSpeech, TextWord
-from transcribe_cli.alignment.script import as_written, characters, read_aloud
+from transcribe_cli.alignment.script import as_written, characters, hushed, read_aloud
 from transcribe_cli.alphabet import Alphabet
 from transcribe_cli.transcript import Word
 
@@ -36,6 +36,8 @@ def test_case_accents_and_punctuation_are_kept_and_not_said():
         ("the U.S.A. is", "the u s a is"),
         ("a well-known and/or old one", "a well known and or old one"),
         ("end.Start", "end start"),
+        ("Cæsar ßaid smørrebrød", "caesar ssaid smorrebrod"),
+        ("about ½ of", "about one half of"),
     ],
 )
 def test_numbers_signs_and_abbreviations_are_read_aloud_in_their_context(written, spoken):
@@ -44,27 +46,50 @@ def test_numbers_signs_and_abbreviations_are_read_aloud_in_their_context(written
     assert " ".join(spelled.values()) == spoken
 
 
+def test_what_nobody_says_is_shown_and_not_looked_for():
+    assert said("♪ la la ♪") == {"♪ la": "la", "la ♪": "la"}
+    assert said("<v Joe>hi</v> all") == {"<v Joe>hi</v>": "hi", "all": "all"}
+    assert said(">> so [12]now") == {">> so": "so", "[12]now": "now"}
+    assert said("[e]very <i> one") == {"[e]very <i>": "every", "one": "one"}
+
+
 @pytest.mark.parametrize(
-    ("written", "spelled"),
+    ("written", "may_be_left_out"),
     [
-        ("PETER: Hello [laughs] there", {"PETER: Hello [laughs]": "hello", "there": "there"}),
-        ("DR. JONES: No.", {"DR. JONES: No.": "no"}),
-        ("[loud applause] - MARY ANN: yes", {"[loud applause] - MARY ANN: yes": "yes"}),
-        ("♪ la la ♪", {"♪ la": "la", "la ♪": "la"}),
-        ("<v Joe>hi</v> all", {"<v Joe>hi</v>": "hi", "all": "all"}),
-        (">> so [12]now", {">> so": "so", "[12]now": "now"}),
-        ("(he walks away)", {}),
-        ("[applause]", {}),
-        ("so (he said) it", {"so": "so", "(he": "he", "said)": "said", "it": "it"}),
-        ("He said: NO: never", {"He": "he", "said:": "said", "NO:": "no", "never": "never"}),
+        ("PETER: Hello [laughs] there", "PETER: [laughs]"),
+        ("DR. JONES: No.", "DR. JONES:"),
+        ("Speaker 1: yes", "Speaker 1:"),
+        ("00:17 Élodie: yes", "00:17 Élodie:"),
+        ("[00:01:02.5] yes", "[00:01:02.5]"),
+        ("(he walks away)", "(he walks away)"),
+        ("[loud applause]", "[loud applause]"),
+        ("so (he said) it", ""),
+        ("he said: NO: never", ""),
+        ("[e]very one", ""),
     ],
 )
-def test_what_nobody_says_is_shown_and_not_looked_for(written, spelled):
-    assert said(written) == spelled
+def test_what_may_be_said_or_not_is_known(written, may_be_left_out):
+    script = read_aloud([written], LETTERS)
+    assert [script.shown[i] for i in range(len(script.shown)) if script.optional(i)] == may_be_left_out.split()
+    assert script.n_letters == sum(len(w.spelled) for w in script.words if not w.optional)
+
+
+def test_optional_words_that_are_not_said_are_shown_with_those_beside_them():
+    script = read_aloud(["PETER: [laughs] so [coughs] it", "[applause]", "is [sighs]", "(ends)"], LETTERS)
+    heard = {"so", "it", "is", "(ends)"}
+    parts = [
+        told(word.spelled, i, i + 0.5 * (word.shown in heard), i, word.shown in heard)
+        for i, word in enumerate(script.words)
+    ]
+    found = list(as_written([*parts[:3], ExtraSpeech(2.0, 2.5, "um"), *parts[3:]], script))
+    assert [one.text if isinstance(one, ExtraSpeech) else one.word.text for one in found] == [
+        "PETER: [laughs] so [coughs]", "um", "it", "is [sighs]", "(ends)",
+    ]  # fmt: skip
+    assert [one.index for one in found if isinstance(one, AlignedWord)] == [2, 4, 6, 8]
 
 
 def test_a_zero_character_hides_nothing():
-    assert [word.spelled for word in read_aloud(["a\0b [c] d"], LETTERS).words] == ["ab", "d"]
+    assert hushed("a\0b [c] d") == "a\ufffdb \0\0\0 d"
 
 
 def test_numbers_are_not_guessed_in_other_languages_nor_where_the_alphabet_has_digits():

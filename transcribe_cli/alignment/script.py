@@ -5,11 +5,13 @@ that belongs to it, owns any number of spoken words, and after alignment they be
 
 English numbers, money, dates, abbreviations, initials and Roman numerals are read aloud by `lm.text` in the company of
 the words beside them ("$3 million" → three million dollars). Where a word cannot be read with the alphabet's letters,
-its place in the sound is what was heard between its neighbours (see `alignment.forced`). What nobody says – tags,
-"[applause]", the speaker's "PETER:" – is shown with the word beside it and not looked for.
+its place in the sound is what was heard between its neighbours (see `alignment.forced`). What nobody says – tags, a
+note's number – is shown with the word beside it and not looked for; what may be said or not – "[applause]", a speaker's
+"PETER:" – is optional, and shown with the word beside it where it is not heard.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,12 +25,17 @@ _CONTEXT = 2  # words on each side that may decide how a number is read
 _LONGEST = 3  # words that are read as one: "$3 million", "3 p. m."
 _SIGNS = ("&", "%")  # stand alone and are said
 _APART = re.compile(r"[-‐‑‒–—―/\\_+…|]+|(?<=\w)[.,;:!?]+(?=\w)")  # signs that part words without a space
-# tags, notes in brackets, music, a line in parentheses, ">>" of another speaker, and a speaker's name in capitals
-_NOT_SAID = re.compile(r"<[^>]*>|\{\\[^}]*\}|\[[^\]]*\]|[♪♫]|^\s*\([^)]*\)\s*$|^\s*(?:-\s*)?>+\s*", re.MULTILINE)
+# tags, music, the number of a note, ">>" of another speaker
+_NEVER_SAID = re.compile(r"<[^>]*>|\{\\[^}]*\}|[♪♫]|\[\d+\]|^\s*(?:-\s*)?>+\s*", re.MULTILINE)
+_IN_BRACKETS = re.compile(r"\[[^\]]*\]|^\s*\([^)]*\)\s*$", re.MULTILINE)
 _SPEAKER = re.compile(r"^[\s\0]*(?:-\s*)?[A-Z][A-Z0-9 .'’-]{1,30}:(?=\s|$)", re.MULTILINE)
+# the same as it stands in minutes and interviews, and the time of day or of the recording
+_TIME = r"[\[(]?\d{1,2}(?::\d\d){1,2}(?:[.,]\d+)?[\])]?(?=\s|$)"
+_NAME = r"[^\W\d_a-z][\w.'’-]*(?: [^\W_a-z][\w.'’-]*){0,2}:(?=\s|$)"
+_HEAD = re.compile(rf"^\s*(?:-\s*)?(?:{_TIME}\s*)?(?:{_NAME})?")
 _UNSAID = "\0"  # in place of each of their characters
 # what English reads otherwise than it is spelled
-_SPECIAL = re.compile(r"[\d$£€%&#]|^[IVXLC]+\W*$|^\W*(?:[A-Za-z]\.){2,}|^\W*[Nn]os?\.$")
+_SPECIAL = re.compile(r"[\d$£€%&#½¼¾⅓⅔]|^[IVXLC]+\W*$|^\W*(?:[A-Za-z]\.){2,}|^\W*[Nn]os?\.$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +51,18 @@ class Script:
     @property
     def n_letters(self) -> int:
         """Letters to be said."""
-        return sum(len(word.spelled) for word in self.words)
+        return sum(len(word.spelled) for word in self.words if not word.optional)
+
+    def optional(self, i: int) -> bool:
+        """Whether shown word i may be said or not."""
+        return self.words[bisect_left(self.owner, i)].optional
 
     @property
     def unspelled(self) -> tuple[str, ...]:
         """Shown words that hold letters or digits and cannot be spelled."""
-        lost = dict.fromkeys(i for i, word in zip(self.owner, self.words, strict=True) if not word.spelled)
+        lost = dict.fromkeys(
+            i for i, word in zip(self.owner, self.words, strict=True) if not word.spelled and not word.optional
+        )
         return tuple(self.shown[i] for i in lost)
 
 
@@ -58,15 +71,16 @@ def read_aloud(lines: Iterable[str], alphabet: Alphabet, language: str = "en") -
     expand = language.lower().startswith("en") and not alphabet.spells("7")
     shown: list[str] = []
     bare: list[str] = []  # without what is not said
+    optional: list[bool] = []
     at: list[int] = []
     for number, line in enumerate(lines):
         waiting = ""  # signs before the first word of a line
         first = len(shown)
-        for token, kept in zip(line.split(), hushed(line).split(), strict=True):
-            audible = kept.replace(_UNSAID, "")
+        for token, audible, free in _tokens(line):
             if any(c.isalnum() for c in audible) or (expand and audible in _SIGNS):
                 shown.append(f"{waiting}{token}")
                 bare.append(audible)
+                optional.append(free)
                 at.append(number)
                 waiting = ""
             elif len(shown) > first:
@@ -85,27 +99,55 @@ def read_aloud(lines: Iterable[str], alphabet: Alphabet, language: str = "en") -
             # a part that cannot be spelled makes its word wait for whatever is heard at its place
             spelled = [word.spelled for piece in part for word in spell(piece, alphabet)]
             for one in spelled if all(spelled) else [""]:
-                words.append(TextWord(shown[i + k], one))
+                words.append(TextWord(shown[i + k], one, optional[i + k]))
                 owner.append(i + k)
             if not spelled:
-                words.append(TextWord(shown[i + k], ""))
+                words.append(TextWord(shown[i + k], "", optional[i + k]))
                 owner.append(i + k)
         i = stop
     return Script(tuple(shown), tuple(at), tuple(words), tuple(owner))
 
 
 def hushed(text: str) -> str:
-    """A text with zero characters in place of what nobody says in it, white space excepted; as long as before."""
+    """A subtitle with zero characters in place of what nobody says in it, white space excepted; as long as before."""
 
     def hide(found: re.Match[str]) -> str:
         return re.sub(r"\S", _UNSAID, found[0])
 
-    plain = _NOT_SAID.sub(hide, text.replace(_UNSAID, "�"))
+    plain = _IN_BRACKETS.sub(hide, _NEVER_SAID.sub(hide, text.replace(_UNSAID, "�")))
     return _SPEAKER.sub(hide, plain)
 
 
 def as_written(told: Iterable[AlignedWord | ExtraSpeech], script: Script) -> Iterator[AlignedWord | ExtraSpeech]:
-    """What `align_text` says of `script.words` → the same of the words as written, each once and in order."""
+    """What `align_text` says of `script.words` → the same of the words as written, each once and in order.
+
+    Optional ones that were not said are shown with the word before or behind them on their line.
+    """
+    ready: list[AlignedWord | ExtraSpeech] = []  # the last word, and what was told behind it
+    waiting, line = "", -1  # optional words in front of a line's first word that is said
+    for one in _whole(told, script):
+        if isinstance(one, ExtraSpeech):
+            ready.append(one)
+            continue
+        last = ready[0] if ready and isinstance(ready[0], AlignedWord) else None
+        if script.lines[one.index] != line:
+            waiting, line = "", script.lines[one.index]
+        if one.supported or not script.optional(one.index):
+            yield from ready
+            ready, waiting = [_showing(one, f"{waiting}{one.word.text}")], ""
+        elif last is not None and script.lines[last.index] == line:
+            ready[0] = _showing(last, f"{last.word.text} {one.word.text}")
+        else:
+            waiting += f"{one.word.text} "
+    yield from ready
+
+
+def _showing(one: AlignedWord, text: str) -> AlignedWord:
+    return replace(one, word=replace(one.word, text=text))
+
+
+def _whole(told: Iterable[AlignedWord | ExtraSpeech], script: Script) -> Iterator[AlignedWord | ExtraSpeech]:
+    """Spoken words joined to written ones."""
     parts: list[AlignedWord] = []
     later: list[ExtraSpeech] = []
     for one in told:
@@ -145,6 +187,17 @@ def characters(shown: str, units: Sequence[Word]) -> tuple[Word, ...]:
         sure = sum(unit.confidence for unit in units) / len(units)
         return (Word(shown, units[0].start_seconds, units[-1].end_seconds, sure),)
     return tuple(replace(unit, text=piece) for unit, piece in zip(letters, pieces, strict=True))
+
+
+def _tokens(line: str) -> Iterator[tuple[str, str, bool]]:
+    """(word as written, what of it may be said, whether it may as well not be said)"""
+    hidden = [found.span() for found in _NEVER_SAID.finditer(line)]
+    free = [found.span() for pattern in (_IN_BRACKETS, _HEAD) for found in pattern.finditer(line)]
+    for found in re.finditer(r"\S+", line):
+        begin, token = found.start(), found[0]
+        at = [i for i in range(begin, found.end()) if not any(a <= i < b for a, b in hidden)]
+        letters = [i for i in at if line[i].isalnum()]
+        yield token, "".join(line[i] for i in at), all(any(a <= i < b for a, b in free) for i in letters)
 
 
 def _special(token: str) -> bool:

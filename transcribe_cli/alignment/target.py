@@ -10,9 +10,12 @@ import numpy.typing as npt
 from ..alphabet import Alphabet
 from ..ctc.viterbi import with_mandatory_blanks
 from ..errors import CTCError
+from ..lm.text import PLAIN
 from ..options import check, option
 
 Places = npt.NDArray[np.intp]
+
+_UNFOLDED = {sign: letters for sign, letters in PLAIN.items() if letters and letters.isalpha()}  # æ → ae
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,10 @@ class ForcedOptions:
         3.0, "cost of a letter of the text that is not said, in nats", minimum=0.0, panel="Alignment"
     )
     jump_cost: float = option(
-        40.0, "highest cost of leaving out a stretch of the text, in nats", minimum=0.0, panel="Alignment"
+        40.0,
+        "cost above which leaving out more of the text comes at half its cost, and at most at four times this, in nats",
+        minimum=0.0,
+        panel="Alignment",
     )
     extra_cost: float = option(
         1.5, "cost of a frame of speech that the text lacks, in nats", minimum=0.0, panel="Alignment"
@@ -40,12 +46,12 @@ class ForcedOptions:
     )
     band_labels: int = option(
         2048,
-        "letters around the best path that are followed; about 15 a second of speech",
+        "letters ahead of the best path that are followed; about 15 a second of speech",
         minimum=256,
         panel="Alignment",
     )
     lag_seconds: float = option(
-        120.0, "seconds after which a word's place is decided for good", minimum=1.0, panel="Alignment"
+        30.0, "seconds looked at before a word's place is decided", minimum=1.0, panel="Alignment"
     )
 
     def __post_init__(self) -> None:
@@ -55,10 +61,12 @@ class ForcedOptions:
 @dataclass(frozen=True, slots=True)
 class TextWord:
     """A word of the text as it is shown, and as the alphabet spells it: "Zoë," – "zoe". spelled: no white space;
-    empty where the alphabet cannot spell it ("1984"), and then it takes the extra speech found at its place."""
+    empty where the alphabet cannot spell it ("1984"), and then it takes the extra speech found at its place. optional:
+    whether it may be left out for nothing ("[applause]")."""
 
     shown: str
     spelled: str
+    optional: bool = False
 
 
 def spell(text: str, alphabet: Alphabet) -> tuple[TextWord, ...]:
@@ -112,7 +120,8 @@ def lay_out(words: Sequence[TextWord], alphabet: Alphabet, options: ForcedOption
         word[one : two + 1] = i
     word[places < 0] = -1
     gaps = np.concatenate(([0], at[last[:-1]] + 1, [len(columns)])) if index else np.zeros(1, dtype=np.intp)
-    cost = np.concatenate(([0.0], np.cumsum((last + 1 - first) * options.skip_cost)))
+    told = np.array([not words[i].optional for i in index], dtype=np.bool_)
+    cost = np.concatenate(([0.0], np.cumsum((last + 1 - first) * told * options.skip_cost)))
     return Target(columns, word, gaps.astype(np.intp), cost, np.asarray(index, dtype=np.intp))
 
 
@@ -123,7 +132,8 @@ def _spelled(shown: str, alphabet: Alphabet) -> str:
         return next(
             (text for text in (straight, bare, bare.lower(), bare.upper()) if text and alphabet.spells(text)), ""
         )
-    plain = "".join(c for c in unicodedata.normalize("NFKD", straight) if not unicodedata.combining(c))
+    unfolded = unicodedata.normalize("NFKD", straight.translate(_UNFOLDED))
+    plain = "".join(c for c in unfolded if not unicodedata.combining(c))
     for text in (straight, straight.lower(), plain.lower(), plain.upper()):
         kept = "".join(c for c in text if alphabet.spells(c))
         # punctuation may go, a letter or digit may not: half a word would be looked for

@@ -154,7 +154,7 @@ class Teller:
     ) -> Iterator[AlignedWord | ExtraSpeech]:
         """Words of the text before `place` that were not told yet, and the speech found in their stead."""
         missed = range(self._next, place)
-        unspelled = [i for i in missed if not self._words[i].spelled]
+        unspelled = [i for i in missed if not self._words[i].spelled and not self._words[i].optional]
         extra = [self._extra(a, b) for a, b in stretches]
         span = (0.0, 0.0)
         if unspelled and extra:  # what could not be spelled is what was heard here
