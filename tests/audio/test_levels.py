@@ -1,10 +1,12 @@
 """Offset, channels, broken values, resampling and noise: each stage by itself, cut anywhere."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from transcribe_cli.audio.levels import OffsetRemoval, quantise, repair, to_mono
 from transcribe_cli.audio.resample import Resampler
 
 RATE = 8000
+SAMPLES = Path(__file__).parents[2] / "samples"
 STAGES: list[Callable[[], Any]] = [
     lambda: OffsetRemoval(RATE),
     lambda: Denoiser(RATE),
@@ -132,12 +135,42 @@ def test_steady_noise_goes_down_and_what_is_said_stays() -> None:
 
 
 def test_denoising_clean_speech_changes_next_to_nothing() -> None:
-    clean = bursts(RATE * 6)
+    clean = bursts(RATE * 6) + noise(RATE * 6, 3e-5)  # a step of 16 bits: pauses that are recorded
     assert to_noise_ratio(clean, through(Denoiser(RATE), clean, [])) > 40
+
+
+def test_denoising_clean_speech_between_digital_silence_changes_little() -> None:
+    clean, rate = soundfile.read(SAMPLES / "spelling.flac", dtype="float32")
+    size = rate // 50
+    clean = clean[: len(clean) // size * size]
+    power = np.square(clean).reshape(-1, size).mean(axis=1)
+    spoken = np.convolve(power > 1e-3 * np.percentile(power, 98), np.ones(9), "same") > 0
+    assert spoken.mean() < 0.9
+    clean = clean * np.repeat(spoken, size)
+    assert to_noise_ratio(clean, through(Denoiser(rate), clean, [])) > 25
 
 
 def test_silence_stays_silence() -> None:
     assert not through(Denoiser(RATE), np.zeros(RATE * 3, np.float32), []).any()
+
+
+@pytest.mark.parametrize(("begin", "end"), [(0.0, 1.0), (2.0, 2.2), (2.03, 2.33), (4.5, 6.0)])
+def test_digital_silence_beside_noise_does_not_hide_it(begin: float, end: float) -> None:
+    samples = noise(RATE * 6)
+    samples[int(begin * RATE) : int(end * RATE)] = 0
+    got = through(Denoiser(RATE), samples, [])
+    assert np.array_equal(through(Denoiser(RATE), samples, [1, 777, 16_100, 30_000]), got)
+    eighths = np.square(samples).reshape(-1, RATE // 8).mean(axis=1), np.square(got).reshape(-1, RATE // 8).mean(axis=1)
+    noisy = eighths[0] > 0.005  # of 0.01: all or most of it is noise
+    assert np.count_nonzero(noisy) >= 35
+    assert (eighths[1][noisy] < 0.2 * eighths[0][noisy]).all()
+
+
+@pytest.mark.parametrize("n", [100, 1000, 3 * 64 * 64 + 100, 3 * 64 * 64 + 700])
+def test_noise_goes_down_up_to_the_last_sample_of_any_length(n: int) -> None:
+    samples = noise(n)
+    got = through(Denoiser(RATE), samples, [])
+    assert np.square(got[-500:]).mean() < 0.2 * np.square(samples[-500:]).mean()
 
 
 def test_a_flushed_denoiser_is_as_new() -> None:

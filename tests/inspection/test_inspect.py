@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from transcribe_cli.audio import AudioOptions
 from transcribe_cli.cli import run
 from transcribe_cli.inspection import advise, inspect, text, to_dict
 from transcribe_cli.inspection.levels import LevelMeter
@@ -70,28 +71,50 @@ def test_a_good_recording_gets_no_warning_and_its_numbers_are_right(made):
 
 def test_loudness_is_that_of_the_standard():
     """BS.1770: a full-scale sine of 997 Hz in one channel has −3.01 LUFS."""
-    meter = SpectrumMeter(48000)
-    meter.push(np.sin(2 * np.pi * 997 * np.arange(48000 * 3) / 48000).astype(np.float32))
+    meter = SpectrumMeter(48000, 1)
+    meter.push(np.sin(2 * np.pi * 997 * np.arange(48000 * 3) / 48000).astype(np.float32)[:, None])
     assert meter.loudness == pytest.approx(-3.01, abs=0.1)
-    gated = SpectrumMeter(48000)
+    gated = SpectrumMeter(48000, 1)
     tone = 0.1 * np.sin(2 * np.pi * 997 * np.arange(48000 * 3) / 48000).astype(np.float32)
-    gated.push(np.concatenate((tone, np.zeros(48000 * 9, np.float32))))
+    gated.push(np.concatenate((tone, np.zeros(48000 * 9, np.float32)))[:, None])
     assert gated.loudness == pytest.approx(-23.01, abs=0.4)  # silence is behind the gate
+
+
+def test_loudness_adds_the_powers_of_the_channels(made):
+    one, two = speech(), speech(seed=1)
+    alone = inspect(made(one)).loudness
+    assert inspect(made(np.stack((one, one), axis=1))).loudness == pytest.approx(alone + 3.01, abs=0.1)
+    assert inspect(made(np.stack((one, -one), axis=1))).loudness == pytest.approx(alone + 3.01, abs=0.1)
+    assert inspect(made(np.stack((one, 0 * one), axis=1))).loudness == pytest.approx(alone, abs=0.1)
+    both = np.stack((one, two, one, two), axis=1)
+    assert inspect(made(both)).loudness == pytest.approx(
+        inspect(made(np.stack((one, two), axis=1))).loudness + 3.01, abs=0.1
+    )
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.1, 0.03, 0.01])
+def test_the_loudness_of_less_than_a_block_is_that_of_what_there_is(made, seconds):
+    tone = 0.1 * np.sin(2 * np.pi * 997 * np.arange(round(seconds * RATE)) / RATE)
+    report = inspect(made(tone, subtype="PCM_24"))
+    assert report.loudness == pytest.approx(-23.0, abs=0.7)
+    assert not {one.kind for one in advise(report)} & {"quiet", "silent", "steady"}
+    assert json.loads(json.dumps(to_dict(report)))["loudness_lufs"] == pytest.approx(-23.0, abs=0.7)
 
 
 @pytest.mark.parametrize("size", [331, 7000])
 def test_cut_anywhere_the_measures_are_the_same(size):
     x = np.stack((speech(), speech(seed=1)), axis=1)
     whole, cut = LevelMeter(RATE, 2), LevelMeter(RATE, 2)
-    one, two = SpectrumMeter(RATE), SpectrumMeter(RATE)
+    one, two = SpectrumMeter(RATE, 2), SpectrumMeter(RATE, 2)
     whole.push(x)
-    one.push(x[:, 0])
+    one.push(x)
     for i in range(0, len(x), size):
         cut.push(x[i : i + size])
-        two.push(x[i : i + size, 0])
+        two.push(x[i : i + size])
     assert cut.levels[0].rms_db == pytest.approx(whole.levels[0].rms_db)
     assert cut.pair.left == pytest.approx(whole.pair.left)
     assert cut.pair.correlation == pytest.approx(whole.pair.correlation)
+    assert cut.levels[0].over_share == whole.levels[0].over_share
     assert two.bandwidth_hz == one.bandwidth_hz
     assert two.loudness == pytest.approx(one.loudness)
 
@@ -110,6 +133,51 @@ def test_clipping_is_counted_on_flat_tops_at_any_level(made):
     assert {one.kind for one in advise(report)} == {"clipping"}
     share = np.mean(np.abs(x) == 1)
     assert 0.2 * share < report.levels[0].clipped_share <= share  # tops of one or two samples are not counted
+
+
+def test_floating_point_beyond_full_scale_is_told_and_what_turns_it_down(made):
+    x = speech()
+    x *= 4 / np.abs(x).max()
+    report = inspect(made(x, subtype="FLOAT"))
+    assert report.levels[0].over_share == pytest.approx(np.mean(np.abs(x) > 1))
+    (advice,) = advise(report)
+    assert advice.kind == "beyond full scale"
+    assert "turn it down by 13 dB" in advice.do
+    assert kinds(made(x / 13 * 10 ** (9 / 20), subtype="FLOAT")) == set()
+
+
+def test_a_cut_off_recording_is_told_by_what_its_header_counts(made, capsys):
+    path = made(speech())
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 3])
+    report = inspect(path)
+    assert report.seconds == pytest.approx(2.0, abs=0.01)
+    (advice,) = [one for one in advise(report) if one.kind == "truncated"]
+    assert "promises 6.0 s and 2.0 s can be decoded" in advice.what
+    assert to_dict(report)["header_duration"] == pytest.approx(6.0)
+    part = inspect(path, AudioOptions(duration=1.0))
+    assert "truncated" not in {one.kind for one in advise(part)}
+
+
+def test_digital_silence_in_a_noisy_recording_is_a_pause_and_hides_no_noise(made):
+    x = speech(noise_db=-37)
+    muted = np.concatenate((x[: 3 * RATE], np.zeros(2 * RATE, np.float32), x[3 * RATE :]))
+    whole, padded = inspect(made(x)), inspect(made(muted))
+    assert padded.speech.snr_db == pytest.approx(whole.speech.snr_db, abs=1.0)
+    assert kinds(made(muted)) == {"noisy"}
+    spoken = whole.speech.share * whole.seconds
+    assert padded.speech.share * padded.seconds == pytest.approx(spoken, abs=0.5)
+    assert padded.speech.longest_pause_seconds >= 2.0
+    noise = 0.1 * np.random.default_rng(0).normal(size=4 * RATE)
+    noise[RATE : 2 * RATE] = 0
+    assert kinds(made(noise)) == {"steady"}
+
+
+def test_speech_between_digital_silence_gets_no_warning(made):
+    report = inspect(made(speech(noise_db=-300)))  # on 16 bits its pauses are zeros
+    assert report.features.floor_share > 0.2
+    assert advise(report) == ()
+    assert report.speech.pauses >= 3
 
 
 def test_noise_quiet_offset_and_broken_values_are_told(made):
@@ -133,7 +201,48 @@ def test_two_speakers_on_two_channels_are_told_from_stereo(made):
     assert "--channel split" in advice.do
     assert kinds(made(np.stack((one, 0.7 * one), axis=1))) == set()
     assert kinds(made(np.stack((one, 0 * one), axis=1))) == {"empty channel"}
-    assert kinds(made(np.stack((one, -one), axis=1))) >= {"opposite channels"}
+    assert kinds(made(np.stack((one, -one), axis=1))) == {"opposite channels"}
+
+
+def test_the_chosen_channel_is_the_one_that_is_measured(made, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    one, two = speech(), speech(seed=3, noise_db=-37)
+    two[1000:1100] = 1.0
+    alone = [inspect(made(x, subtype="FLOAT")) for x in (one, two)]
+    path = made(np.stack((one, two), axis=1), subtype="FLOAT", name="both.wav")
+    for channel in (0, 1):
+        report = inspect(path, AudioOptions(channel=str(channel)))
+        assert report.channel == channel
+        for measure in ("loudness", "bandwidth_hz", "speech", "features"):
+            assert getattr(report, measure) == getattr(alone[channel], measure)
+        assert len(report.levels) == 2
+        assert advise(report) == advise(alone[channel])
+        assert f"from loudness on channel {channel}" in text(report)
+    assert run(["inspect", "both.wav", "--channel", "7"]) == 1
+    err = capsys.readouterr().err
+    assert "has channels 0 to 1, not channel 7" in err
+    assert run(["inspect", "both.wav", "--channel", "split"]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.count("\n") == 1
+    assert "try --channel left" in err
+
+
+def test_an_empty_channel_is_told_where_it_is_the_one_chosen(made):
+    path = made(np.stack((speech(), np.zeros(6 * RATE, np.float32)), axis=1))
+    assert advise(inspect(path, AudioOptions(channel="left"))) == ()
+    (advice,) = advise(inspect(path, AudioOptions(channel="right")))
+    assert (advice.kind, advice.do) == ("empty channel", "--channel left")
+
+
+def test_with_noise_removal_what_is_left_of_the_noise_is_measured(made):
+    path = made(speech(noise_db=-37))
+    before, after = inspect(path), inspect(path, AudioOptions(denoise=True))
+    assert after.speech.snr_db > before.speech.snr_db + 6
+    assert after.features.frames == before.features.frames
+    assert after.levels == before.levels
+    assert advise(after) == ()
 
 
 def test_chords_are_music_and_syllables_are_not(made):

@@ -2,7 +2,8 @@
 
 The spectrum of 32 ms frames, four to a frame's length, is watched for its quietest eighths of a second in every
 frequency bin over the last seconds and the half second to come: that is the noise (minimum statistics). Bins near the
-noise are turned down, at most by 12 dB; less would leave it, more would make what remains sound like water.
+noise are turned down, at most by 12 dB; less would leave it, more would make what remains sound like water. Digital
+silence is left out of the watching: where a recording was padded or muted, its noise is not gone.
 
 Source: R. Martin, "Noise power spectral density estimation based on optimal smoothing and minimum statistics", 2001,
 in a simple form; gains as in power spectral subtraction.
@@ -21,6 +22,7 @@ FRAME_SECONDS = 0.032
 OVERLAP = 4  # frames over every sample
 CHUNK = 64  # frames worked on together, half a second
 AVERAGED = 16  # frames in a mean whose minimum counts: pauses between words are longer
+SOUNDING = 1e-10  # power of full scale, a third of a step of 16 bits: less is digital silence, not what noise there is
 MEMORY = 8  # past chunks that minima are taken over, 4 s
 BIAS = 2.3  # the mean of steady noise over the minimum of its means, measured on white noise
 OVERSUBTRACTION = 1.5  # noise scatters about its mean; with 1 its peaks would pass
@@ -43,6 +45,8 @@ class Denoiser:
         # Hann before and after: squared and four to a length, the windows sum to 3/2
         self._analysis = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
         self._synthesis = self._analysis / np.float32(1.5)
+        # Parseval: half the spectrum of a frame whose samples have that power on average
+        self._least = SOUNDING * self._length * float(np.square(self._analysis).sum()) / 2
         self._restart()
 
     def _restart(self) -> None:
@@ -89,17 +93,24 @@ class Denoiser:
     def _next(self, coming: Complex | None) -> Floats:
         """Takes the chunk to come, gives the samples of the one that waited."""
         waiting, self._waiting = self._waiting, coming
-        future = [] if coming is None else [_quietest(_power(coming))]
+        future = [] if coming is None else _quietest(self._sounding(_power(coming)))
         if waiting is None:
             return np.zeros(0, np.float32)
         power = _power(waiting)
-        self._minima.append(_quietest(power))
-        noise = np.minimum.reduce([*self._minima, *future]) * np.float32(BIAS)
+        sounding = self._sounding(power)
+        self._minima.extend(_quietest(sounding))
+        known = [*self._minima, *future] or [sounding.mean(axis=0) if len(sounding) else np.zeros_like(power[0])]
+        noise = np.minimum.reduce(known) * np.float32(BIAS)
         first = power[:1] if self._before is None else self._before
         last = power[-1:] if coming is None else _power(coming[:1])
         self._before = power[-1:]
         gains = _gains(np.concatenate((first, power, last)), noise)
         return self._overlap_add(np.fft.irfft(waiting * gains, n=self._length, axis=1).astype(np.float32, copy=False))
+
+    def _sounding(self, power: Floats) -> Floats:
+        """(t, bins) → the frames that are not digital silence."""
+        kept: Floats = power[power.sum(axis=1) > self._least]
+        return kept
 
     def _overlap_add(self, frames: Floats) -> Floats:
         n = len(frames)
@@ -117,12 +128,14 @@ def _power(spectra: Complex) -> Floats:
     return power
 
 
-def _quietest(power: Floats) -> Floats:
-    """(t, bins) → (bins,): the least of the means over AVERAGED frames; a short rest counts as one mean."""
+def _quietest(power: Floats) -> list[Floats]:
+    """(t, bins) → [(bins,)], the least of the means over AVERAGED frames.
+
+    [] for fewer frames: their mean would lie far below that of the noise in some of the bins.
+    """
     whole = len(power) // AVERAGED * AVERAGED
-    means = power[:whole].reshape(-1, AVERAGED, power.shape[1]).mean(axis=1) if whole else power.mean(axis=0)[None]
-    least: Floats = means.min(axis=0)
-    return least
+    means = power[:whole].reshape(-1, AVERAGED, power.shape[1]).mean(axis=1)
+    return [means.min(axis=0)] if whole else []
 
 
 def _gains(power: Floats, noise: Floats) -> Floats:

@@ -19,13 +19,17 @@ BLOCK_VALUES = 1 << 20  # 4 MB of float32, however many channels there are
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """What a recording's header says; `duration_seconds` is None where only reading to the end would tell."""
+    """What a recording's header says; `duration_seconds` is None where only reading to the end would tell.
+
+    promised_seconds: what the header counts, where the file ends before that and `duration_seconds` is what it holds.
+    """
 
     path: Path
     duration_seconds: float | None
     sample_rate: int
     channels: int
     format: str
+    promised_seconds: float | None = None
 
 
 class Source(Protocol):

@@ -40,7 +40,7 @@ def stream(
     Raises InputNotFound, InputError, AudioError or MissingExtra when the first block is asked for.
     """
     with open_source(path, options) as source:
-        chosen = _chosen(options, channel, source.info, shown(path))
+        chosen = chosen_channel(options, channel, source.info, shown(path))
         yield from _prepared(
             source.blocks(options.start, options.duration), source.info, sample_rate, options, chosen, shown(path)
         )
@@ -60,7 +60,7 @@ def excerpts(
     and `options.duration` do not count here.
     """
     with open_source(path, options) as source:
-        chosen = _chosen(options, channel, source.info, shown(path))
+        chosen = chosen_channel(options, channel, source.info, shown(path))
         for start, duration in spans:
             yield _prepared(source.blocks(start, duration), source.info, sample_rate, options, chosen, shown(path))
 
@@ -115,7 +115,7 @@ def from_array(array: Any, rate: int, sample_rate: int, options: AudioOptions = 
         channels=values.shape[1],
         format="array",
     )
-    chosen = _chosen(options, None, info, "array")
+    chosen = chosen_channel(options, None, info, "array")
     return np.concatenate(
         list(_prepared(_slices(values[first:last], rate), info, sample_rate, options, chosen, "array"))
     )
@@ -134,7 +134,7 @@ def _slices(values: NDArray[Any], rate: int) -> Iterator[Floats]:
         yield block / np.float32(2**bits) if kind in "iu" else block
 
 
-def _chosen(options: AudioOptions, channel: int | None, info: AudioInfo, name: str) -> int | None:
+def chosen_channel(options: AudioOptions, channel: int | None, info: AudioInfo, name: str) -> int | None:
     """The channel to read, None for the mean of all. Raises AudioError where the recording does not have it."""
     if channel is None:
         if options.channel == "split" and info.channels > 1:
@@ -158,7 +158,7 @@ def _prepared(
         stages.append(Denoiser(sample_rate))
     longest = int(LONGEST_SECONDS * sample_rate)
     mono, n_clipped, n_out = _ToMono(channel), 0, 0
-    for block in _through(stages, map(mono.push, blocks)):
+    for block in through(stages, map(mono.push, blocks)):
         n_clipped += int(np.count_nonzero(np.abs(block) > 1.0))
         n_out += len(block)
         block = quantise(block)
@@ -200,7 +200,7 @@ class _ToMono:
         return self._kept < CANCELLED * self._energy
 
 
-def _through(stages: Sequence[Any], blocks: Iterable[Floats]) -> Iterator[Floats]:
+def through(stages: Sequence[Any], blocks: Iterable[Floats]) -> Iterator[Floats]:
     """Blocks through push() of one stage after the other, then what flush() brings."""
     for block in blocks:
         for stage in stages:

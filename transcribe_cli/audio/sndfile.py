@@ -71,6 +71,16 @@ class _File(soundfile.SoundFile):  # type: ignore[misc]
         return bool(self.subtype != "MPEG_LAYER_III" and self.frames < UNKNOWN_FRAMES)
 
 
+def _cut(file: Any) -> tuple[int, int] | None:
+    """The bytes of sound that a WAV's or AIFF's header counts and those that are there; None where none are missing."""
+    header = str(getattr(file, "extra_info", ""))
+    found = re.search(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", header, re.MULTILINE)
+    # sizes near 2³¹ and 2³² are what programs write into a pipe, where they cannot know better
+    if found is None or not int(found[2]) < int(found[1]) < 0x7FFF_0000:
+        return None
+    return int(found[1]), int(found[2])
+
+
 class SoundFileSource:
     """An opened recording; close it.
 
@@ -99,7 +109,9 @@ class SoundFileSource:
         if self._n_frames is not None and counted is not None:
             self._n_frames = min(self._n_frames, counted.n_samples)
         seconds = None if self._n_frames is None else self._n_frames / max(rate, 1)
-        self.info = AudioInfo(info_path, seconds, rate, channels, f"{file.format} {file.subtype}")
+        cut = _cut(file)
+        promised = None if cut is None or seconds is None else seconds * cut[0] / max(cut[1], 1)
+        self.info = AudioInfo(info_path, seconds, rate, channels, f"{file.format} {file.subtype}", promised)
         try:
             check_shape(name, rate, channels)
         except AudioError:
@@ -236,10 +248,7 @@ class SoundFileSource:
             seconds = promised / self.info.sample_rate
             log.warning("%s: ends after %.2f s of %.2f s; it is used as it is", self._name, self._at(end), seconds)
             return
-        found = re.search(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", header, re.MULTILINE)
-        # sizes near 2³¹ and 2³² are what programs write into a pipe, where they cannot know better
-        cut = found is not None and int(found[2]) < int(found[1]) < 0x7FFF_0000
-        if cut or "unexpectedly without an End-Of-Stream" in header or "lacks an end-of-stream" in header:
+        if _cut(self._file) or "unexpectedly without an End-Of-Stream" in header or "lacks an end-of-stream" in header:
             log.warning("%s: cut off after %.2f s; it is used as it is", self._name, self._at(end))
 
     def _at(self, frame: int) -> float:

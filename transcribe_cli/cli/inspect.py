@@ -52,8 +52,10 @@ def inspect(
     from ..inspection import inspect as measure
     from ..inspection import text as as_text
     from ..inspection import to_dict
+    from ..inspection.report import check_channel
 
     show_warnings(quiet)
+    check_channel(audio_options)
     inputs = find_inputs(files)
     if plot is not None and len(inputs) != 1:
         raise OptionError(f"--plot draws one recording, not {len(inputs)}: give one")

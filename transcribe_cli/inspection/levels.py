@@ -28,6 +28,7 @@ class Level:
     rms_db: float
     offset: float  # of full scale
     clipped_share: float  # of the samples
+    over_share: float  # of the samples, beyond full scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class LevelMeter:
         self.broken = 0
         self._sum, self._square = np.zeros(channels), np.zeros(channels)
         self._peak, self._flat = np.zeros(channels, np.float32), np.zeros(channels, np.int64)
+        self._over = np.zeros(channels, np.int64)
         self._product = 0.0
         self._frame = max(1, round(sample_rate * FRAME_SECONDS))
         self._rest = np.zeros((0, min(channels, 2)), np.float32)
@@ -65,6 +67,7 @@ class LevelMeter:
         self._sum += block.sum(axis=0, dtype=np.float64)
         self._square += np.square(block, dtype=np.float64).sum(axis=0)
         size = np.abs(block)
+        self._over += (size > 1).sum(axis=0)
         for c, peak in enumerate(size.max(axis=0, initial=0.0)):
             if peak > self._peak[c] * (1 + FLAT):  # what stood on a lower top stood on none
                 self._flat[c] = 0
@@ -82,9 +85,9 @@ class LevelMeter:
     def levels(self) -> tuple[Level, ...]:
         n = max(self.n, 1)
         return tuple(
-            Level(decibel(float(peak) ** 2), decibel(square / n), total / n, int(flat) / n)
-            for peak, square, total, flat in zip(
-                self._peak, self._square.tolist(), self._sum.tolist(), self._flat, strict=True
+            Level(decibel(float(peak) ** 2), decibel(square / n), total / n, int(flat) / n, int(over) / n)
+            for peak, square, total, flat, over in zip(
+                self._peak, self._square.tolist(), self._sum.tolist(), self._flat, self._over, strict=True
             )
         )
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from .advice import advise
+from .advice import advise, promised_seconds
 from .report import Report
 
 
@@ -12,9 +12,11 @@ def text(report: Report) -> str:
     """A block of lines, the warnings last."""
     info, speech, features = report.info, report.speech, report.features
     container, _, codec = info.format.partition(" ")
+    alone = "" if report.channel is None or info.channels == 1 else f"; from loudness on channel {report.channel}"
     lines = [report.name]
     lines.append(
-        f"  decoded    {container} {codec}, {info.sample_rate} Hz, {_channels(info.channels)}, {clock(report.seconds)}"
+        f"  decoded    {container} {codec}, {info.sample_rate} Hz, {_channels(info.channels)}, "
+        f"{clock(report.seconds)}{alone}"
     )
     for i, level in enumerate(report.levels):
         which = "" if len(report.levels) == 1 else f" of channel {i}"
@@ -55,8 +57,9 @@ def to_dict(report: Report) -> dict[str, Any]:
         "codec": codec,
         "sample_rate": report.info.sample_rate,
         "channels": report.info.channels,
+        "channel": report.channel,
         "duration": report.seconds,
-        "header_duration": report.info.duration_seconds,
+        "header_duration": promised_seconds(report),
         "broken_values": report.broken,
         "levels": [asdict(level) for level in report.levels],
         "channel_pair": None if report.pair is None else asdict(report.pair),

@@ -1,7 +1,8 @@
 """The spectrum of the whole recording at its own rate: how far up it holds sound, and its loudness as ears take it.
 
 Frames of about 40 ms, Hann window, half overlapping. Bandwidth is read off the mean power spectrum; loudness is ITU-R
-BS.1770's (K-weighting, blocks of 400 ms, both gates), weighted here frequency by frequency instead of by two filters.
+BS.1770's (K-weighting, the channels' powers added, blocks of 400 ms, both gates), weighted here frequency by frequency
+instead of by two filters. Headers seldom tell which channels are behind the listener, so all count the same.
 """
 
 import math
@@ -21,9 +22,9 @@ BIN_DB = 0.1
 
 
 class SpectrumMeter:
-    """push() mono blocks; then `bandwidth_hz` and `loudness`."""
+    """push() blocks; then `bandwidth_hz` and `loudness`."""
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, channels: int) -> None:
         self._rate = sample_rate
         self._size = 1 << max(6, round(math.log2(sample_rate * 0.04)))
         self._hop = self._size // 2
@@ -31,20 +32,21 @@ class SpectrumMeter:
         self._mean = np.zeros(self._size // 2 + 1)
         self._weight = k_weight(np.arange(self._size // 2 + 1) * (sample_rate / self._size))
         self._n_frames = 0
-        self._kept = np.zeros(0, np.float32)
+        self._kept = np.zeros((0, channels), np.float32)
         self._per_block = max(1, round(BLOCK_SECONDS * sample_rate / self._hop))
         self._powers: list[float] = []  # of the frames of the block under way
         self._blocks = np.zeros(int(120 / BIN_DB) + 1, np.int64)  # loudness of blocks, −100 to +20
 
     def push(self, block: Floats) -> None:
-        """(n,) float32."""
+        """(n, channels) float32."""
         kept = np.concatenate((self._kept, block))
         n = max(0, (len(kept) - self._size) // self._hop + 1)
-        for first in range(0, n, 256):
-            frames = np.lib.stride_tricks.sliding_window_view(kept, self._size)[:: self._hop][
-                first : min(first + 256, n)
+        together = max(1, 256 // kept.shape[1])
+        for first in range(0, n, together):
+            frames = np.lib.stride_tricks.sliding_window_view(kept, self._size, axis=0)[:: self._hop][
+                first : min(first + together, n)
             ]
-            power = np.square(np.abs(np.fft.rfft(frames * self._window, axis=1))).astype(np.float64)
+            power = np.square(np.abs(np.fft.rfft(frames * self._window))).astype(np.float64).sum(axis=1)
             self._mean += power.sum(axis=0)
             # mean square of the samples: Parseval, both halves of the spectrum, the window's own power taken out
             scale = 2 / (self._size * float(np.square(self._window, dtype=np.float64).sum()))
@@ -65,9 +67,10 @@ class SpectrumMeter:
 
     @property
     def loudness(self) -> float:
-        """LUFS of one channel; −∞ where nothing passes the gate."""
-        centres = -100 + BIN_DB * np.arange(len(self._blocks))
-        counts = np.where(centres >= GATE_DB, self._blocks, 0)
+        """LUFS; −∞ where nothing passes the gate. Of less than a block, that of what there is."""
+        blocks = self._blocks if self._blocks.any() else self._short()
+        centres = -100 + BIN_DB * np.arange(len(blocks))
+        counts = np.where(centres >= GATE_DB, blocks, 0)
         if not counts.any():
             return -math.inf
         powers = 10 ** (centres / 10)
@@ -80,10 +83,23 @@ class SpectrumMeter:
         for power in powers:
             self._powers.append(power)
             if len(self._powers) == self._per_block:
-                loudness = -0.691 + decibel(sum(self._powers) / self._per_block)
-                place = round((max(loudness, -100.0) + 100) / BIN_DB)
-                self._blocks[min(place, len(self._blocks) - 1)] += 1
+                self._blocks[self._place(sum(self._powers) / self._per_block)] += 1
                 del self._powers[:step]
+
+    def _short(self) -> NDArray[np.int64]:
+        """Blocks as they are counted, one of them: all frames, or the samples where they fill no frame."""
+        blocks = np.zeros_like(self._blocks)
+        if self._powers:
+            blocks[self._place(sum(self._powers) / len(self._powers))] = 1
+        elif len(self._kept):
+            power = np.square(np.abs(np.fft.rfft(self._kept, self._size, axis=0))).astype(np.float64).sum(axis=1)
+            blocks[self._place(float(power @ self._weight) * 2 / (self._size * len(self._kept)))] = 1
+        return blocks
+
+    def _place(self, power: float) -> int:
+        """Where a block of so much weighted power is counted."""
+        loudness = -0.691 + decibel(power)
+        return min(round((max(loudness, -100.0) + 100) / BIN_DB), len(self._blocks) - 1)
 
 
 def k_weight(hz: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ SHARE = 0.35  # of the way from the quietest to the loudest where speech begins
 PAUSE_SECONDS = 0.3
 STEADY_FRAMES = 25  # a quarter second: speech has gone on to another sound by then, a note or a hum has not
 MOST_SNR_DB = 60.0
+FLOOR_DB = 10 * math.log10((LAST_BAND - FIRST_BAND) * RECIPE.floor)  # of a frame of digital silence
 VOICE = slice(5, 48)  # bands of 200 to 3300 Hz: a telephone's own edges would look like steadiness
 _TILT = np.linalg.qr(np.vander(np.linspace(-1, 1, VOICE.stop - VOICE.start), 4))[0].astype(np.float32)  # cubics
 
@@ -90,19 +91,21 @@ class SpeechMeter:
     def speech(self) -> Speech:
         steady = self._alike / self._compared if self._compared else 0.0
         levels = LOWEST_DB + STEP_DB * np.frombuffer(self._levels, np.uint8).astype(np.float32)
-        if len(levels) < 10:
+        sounding = levels > FLOOR_DB  # where a recording was padded or muted, nothing tells of its noise
+        if np.count_nonzero(sounding) < 10:
             return Speech(None, 0, 0.0, 0.0, None, steady)
         smooth = np.convolve(np.pad(levels, 2, mode="edge"), np.ones(5, np.float32) / 5, "valid")
-        low, high = (float(x) for x in np.percentile(smooth, (10, 99)))
-        low = max(low, high - MOST_SNR_DB)  # digital silence is no quieter than a quiet room
+        low, high = (float(x) for x in np.percentile(smooth[sounding], (10, 99)))
+        low = max(low, high - MOST_SNR_DB)
         if high - low < RANGE_DB:
             return Speech(None, 0, 0.0, 0.0, None, steady)
-        loud = smooth > low + SHARE * (high - low)
+        loud = sounding & (smooth > low + SHARE * (high - low))
         edges = np.flatnonzero(np.diff(np.concatenate(([1], loud.view(np.int8), [1]))))
         lengths = (edges[1::2] - edges[::2]) * RECIPE.hop_seconds
         pauses = lengths[lengths >= PAUSE_SECONDS]
         powers = 10 ** (levels / 10)
-        quiet = levels <= np.percentile(levels[~loud], 50) if (~loud).any() else ~loud
+        between = sounding & ~loud
+        quiet = between & (levels <= np.median(levels[between]))
         noise, signal = float(powers[quiet].mean()), float(powers[loud].mean())
         snr = 10 * math.log10(max(signal - noise, 1e-12) / noise)
         return Speech(
