@@ -139,9 +139,9 @@ def test_minutes_that_nobody_wrote_down_are_waited_out_wherever_they_are() -> No
 
 
 def test_the_first_word_behind_a_heading_that_nobody_reads_is_kept() -> None:
-    said = some_words(20, seed=8)
+    said = ["by", *some_words(20, seed=8)]  # shorter than what the word boundary in front of it would cost
     aligned, _ = align(speak(said, np.random.default_rng(11)), ["chapter", "the", "first", *said])
-    assert [one.supported for one in aligned] == [False] * 3 + [True] * 20
+    assert [one.supported for one in aligned] == [False] * 3 + [True] * 21
 
 
 def test_optional_words_cost_nothing_to_leave_out_and_are_found_where_they_are_said() -> None:

@@ -1,5 +1,6 @@
 """`transcribe align` with a model whose letters are tones."""
 
+import io
 import json
 import re
 
@@ -171,6 +172,56 @@ def test_subtitles_get_new_times_and_keep_everything_else(home, capsys):
     assert first.end <= third.start
 
 
+def test_subtitles_may_come_from_standard_input(home, capsys, monkeypatch):
+    (home / "old.srt").write_bytes(SRT.encode())
+    for name in ("new.srt", "new"):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(SRT.encode())))
+        assert run(["align", "talk.wav", "--fix-times", "-", "-o", name, "-q"]) == 0
+        assert run(["align", "talk.wav", "--fix-times", "old.srt", "-q"]) == 0
+        assert (home / name).read_bytes().decode() == capsys.readouterr().out
+
+
+def test_subtitles_of_another_recording_are_an_error_and_nothing_is_written(home, capsys):
+    (home / "other.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nhedge fagged gaffe\n")
+    assert run(["align", "talk.wav", "--fix-times", "other.srt", "-o", "new.srt"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "none of the 1 subtitles of other.srt is heard" in err
+    assert not (home / "new.srt").exists()
+
+
+def test_a_part_of_the_recording_does_not_cut_its_last_subtitle(home, capsys):
+    (home / "old.srt").write_text("1\n00:00:05,000 --> 00:00:09,000\nbad bad cab\n")
+    assert run(["align", "talk.wav", "--fix-times", "old.srt", "-q", "--duration", "2.1"]) == 0
+    (stamps,) = re.findall(r"00:00:(\S+) --> 00:00:(\S+)", capsys.readouterr().out)
+    begin, end = (float(stamp.replace(",", ".")) for stamp in stamps)
+    assert end - begin == pytest.approx(4.0)
+
+
+def test_words_that_were_not_said_are_in_no_subtitle_and_in_every_table(home, capsys):
+    speak(home / "late.wav", "......" + SAID)
+    text = "feed gab beef hedge egad " + SAID
+    for name in ("srt", "vtt", "ass", "lrc", "audacity"):
+        for level in ("segments", "words", "characters"):
+            assert run(["align", "late.wav", "--text", text, "-f", name, "-q", "--level", level]) == 0
+            out = capsys.readouterr().out
+            assert "hedge" not in out
+            assert not re.search(r"\b0?0:00[:.]00[,.]?0*\b", out)
+            assert not re.search(r"^0\.000", out, re.MULTILINE)
+    for flags in ([], ["-f", "json"], ["-f", "textgrid"], ["-f", "txt"]):
+        assert run(["align", "late.wav", "--text", text, "-q", *flags]) == 0
+        assert "hedge" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("format", "pattern"), [("srt", r"^[a-zA-Z].*"), ("vtt", "^[ABa].*"), ("lrc", r"(?<=\])\w.*")])
+def test_subtitles_and_lyrics_may_follow_the_lines_of_the_text(home, capsys, format, pattern):
+    assert run(["align", "talk.wav", "talk.txt", "-f", format]) == 0
+    assert re.findall(pattern, capsys.readouterr().out, re.MULTILINE) == ["Bad, bad cab! A head – fed."]
+    assert run(["align", "talk.wav", "talk.txt", "-f", format, "--by", "line"]) == 0
+    assert re.findall(pattern, capsys.readouterr().out, re.MULTILINE) == ["Bad, bad cab!", "A head – fed."]
+
+
 def test_empty_and_foreign_texts_start_nothing(home, capsys):
     (home / "empty.txt").write_text(" \n – …\n")
     (home / "foreign.txt").write_text("Привет, мир")
@@ -184,6 +235,9 @@ def test_empty_and_foreign_texts_start_nothing(home, capsys):
         (["talk.wav"], "give the text once"),
         (["talk.wav", "talk.txt", "--text", "bad"], "give the text once"),
         (["-", "-"], "both"),
+        (["-", "--fix-times", "-"], "both"),
+        (["talk.wav", "talk.txt", "-o", "-"], "leave -o out"),
+        (["talk.wav", "--fix-times", "-", "-o", "new.json"], "keeps the subtitles' format"),
         (["talk.wav", "talk.txt", "--level", "lines"], "--level"),
         (["talk.wav", "talk.txt", "-f", "doc"], "--format"),
         (["talk.wav", "talk.txt", "-o", "talk.txt"], "--overwrite"),

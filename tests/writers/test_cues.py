@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from transcripts import TWO_CHANNELS, any_transcript, transcript, words
 
 from transcribe_cli.errors import OptionError
-from transcribe_cli.transcript import Segment, Transcript
-from transcribe_cli.writers.cues import CLINGERS, SubtitleOptions, balance, cues
+from transcribe_cli.transcript import Segment, Transcript, Word
+from transcribe_cli.writers.cues import CLINGERS, SubtitleOptions, audible, balance, cues
 
 DEFAULT = SubtitleOptions()
 SPEECH = (
@@ -147,6 +147,39 @@ def test_each_limit_is_an_option_that_is_obeyed():
     (slow,) = cues(transcript((0.0, "some words to read")), SubtitleOptions(max_cue_rate=4))
     assert slow.end_seconds == pytest.approx(18 / 4)
     assert len(cues(transcript((0.0, "one"), (1.0, "two")), SubtitleOptions(cue_pause=0.5))) == 2
+
+
+def unsaid(text, at):
+    return tuple(Word(word, at, at, 0.0, supported=False) for word in text.split())
+
+
+def test_words_that_the_audio_lacks_make_no_cue_and_move_none():
+    before = Segment(0.0, 2.55, unsaid("CHAPTER ONE", 0.0) + words("we came home", 1.0))
+    between = Segment(2.2, 2.2, unsaid("and then much more", 2.2))
+    after = Segment(4.0, 4.75, words("then we", 4.0) + unsaid("slept", 4.75))
+    known = Transcript((before, between, after), 10.0)
+    found = cues(known, DEFAULT)
+    assert [(cue.text, cue.start_seconds) for cue in found] == [("we came home", 1.0), ("then we", 4.0)]
+    assert [(s.start_seconds, s.end_seconds) for s in audible(known).segments] == [(1.0, 2.15), (4.0, 4.75)]
+    assert cues(Transcript((between,), 10.0), DEFAULT) == []
+
+
+def test_a_word_that_is_doubted_and_has_its_time_stays():
+    doubted = Word("home", 1.8, 2.2, 0.1, supported=False)
+    (cue,) = cues(Transcript((Segment(1.0, 2.2, (*words("we came", 1.0), doubted)),), 10.0), DEFAULT)
+    assert cue.text == "we came home"
+    recognised = Word("a", 1.8, 1.8, 0.1)
+    (cue,) = cues(Transcript((Segment(1.0, 1.8, (*words("we came", 1.0), recognised)),), 10.0), DEFAULT)
+    assert cue.text == "we came a"
+
+
+def test_segments_may_end_every_cue():
+    short = transcript((0.0, "she had been"), (1.2, "walking along"), (2.0, SPEECH))
+    assert cues(short, DEFAULT)[0].text.startswith("she had been walking along")
+    found = cues(short, SubtitleOptions(segments_end_cues=True))
+    assert [cue.text for cue in found[:2]] == ["she had been", "walking along"]
+    assert len(found) > 3  # a long segment has several
+    assert " ".join(all_words(found[2:])) == SPEECH
 
 
 @pytest.mark.parametrize(

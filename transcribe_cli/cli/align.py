@@ -1,6 +1,7 @@
 """`transcribe align AUDIO TEXT`: when each word of a known text was said, and where text and recording differ."""
 
 import json
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from ..transcript import Segment, Transcript, Word
 from ..writers import FORMATS, SubtitleOptions, by_file_name, render
 from ..writers import find as find_format
 from ..writers import json as json_format
+from ..writers.cues import audible
 from .configuration import ConfigFlag
 from .flags import takes_options
 from .messages import show_warnings
@@ -87,11 +89,13 @@ def align(
         raise OptionError(f"--level cannot be {level!r}: choose one of {', '.join(LEVELS)}")
     if sum(given is not None for given in (text, literal, fix_times)) != 1:
         raise OptionError("give the text once: as TEXT (a file or -), with --text or with --fix-times")
-    if fix_times is not None and (format or (output and output.suffix.lower() not in ("", fix_times.suffix.lower()))):
+    if fix_times is not None and (format or (output and output.suffix.lower() not in _suffixes(fix_times))):
         raise OptionError("--fix-times keeps the subtitles' format: `transcribe convert` makes others of a transcript")
+    if output == Path("-"):
+        raise OptionError("-o - names no file: leave -o out for standard output")
     if output is not None:
         check_target(output, overwrite, [Path(one) for one in (audio, text) if one])
-    if text == "-" == audio:
+    if audio == "-" and "-" in (text, str(fix_times)):
         raise OptionError("recording and text cannot both come from standard input: give one of them as a file")
     name = format or (None if output is None or fix_times else by_file_name(output.name))
     if name is not None:
@@ -104,22 +108,32 @@ def align(
     if fix_times is not None:
         from ..alignment import retime
 
-        subtitles = retime.read(_bytes(str(fix_times)), str(fix_times))
+        subtitles = retime.read(_bytes(str(fix_times)), _shown(str(fix_times)))
         lines = retime.spoken(subtitles)
     else:
         lines = (literal if literal is not None else _text(text or "")).splitlines()
-    where = "--text" if literal is not None else str(fix_times or ("standard input" if text == "-" else text))
+    where = "--text" if literal is not None else _shown(str(fix_times or text))
     script = _script(lines, bundle.card, where)
     network = Network(bundle, runtime_options)
     try:
         found = aligner.align(audio, _shown(audio), script, network, settings)
+        if subtitles is not None:
+            # what was read by --duration ends before the recording does
+            end_seconds = audio_options.start + found.transcript.duration_seconds
+            times = retime.times(
+                subtitles, script, found.words, end_seconds if audio_options.duration is None else math.inf
+            )
+            if not any(one.found for one in times):
+                raise InputError(
+                    f"{_shown(audio)}: none of the {len(times)} subtitles of {where} is heard in it: are they of this "
+                    "recording?"
+                )
     except InputError as error:
         print(f"transcribe: {' '.join(str(error).split())}", file=sys.stderr)
         raise typer.Exit(1) from None
     finally:
         network.close()
     if subtitles is not None:
-        times = retime.times(subtitles, script, found.words, audio_options.start + found.transcript.duration_seconds)
         result, notes = retime.write(subtitles, times), retime.report(subtitles, times)
     else:
         result = _rendered(found, settings, name, level, subtitle_options, _shown(audio))
@@ -141,8 +155,13 @@ def align(
     raise typer.Exit(1 if check and (found.missing or found.extra) else 0)
 
 
-def _shown(audio: str) -> str:
-    return "standard input" if audio == "-" else audio
+def _shown(name: str) -> str:
+    return "standard input" if name == "-" else name
+
+
+def _suffixes(subtitles: Path) -> tuple[str, ...]:
+    """What the name of a file with these subtitles may end in; standard input does not say which format it is."""
+    return ("", ".srt", ".vtt") if str(subtitles) == "-" else ("", subtitles.suffix.lower())
 
 
 def _bytes(name: str) -> bytes:
@@ -188,12 +207,16 @@ def _rendered(
     if format is None:
         return _table(found, level)
     transcript = found.transcript
+    if format == "audacity":  # a label stands at a time as a subtitle does
+        transcript = audible(transcript)
     if level != "characters" or format == "jsonl":
         transcript = _without_characters(transcript)
     if level != "segments" and format not in NESTED:
         transcript = _flat(transcript)
-        # a cue a word: nothing joins them, and nothing holds one back from the next
-        subtitles = replace(subtitles, min_cue_seconds=0.0, cue_pause=0.0)
+        # a cue a word: nothing holds one back from the next
+        subtitles = replace(subtitles, min_cue_seconds=0.0, segments_end_cues=True)
+    elif settings.text.by == "line":
+        subtitles = replace(subtitles, segments_end_cues=True)
     if format == "json":
         entry = json_format.to_dict(transcript, name) | {"alignment": aligner.to_dict(found, settings)}
         return json.dumps(entry, ensure_ascii=False, indent=1, allow_nan=False) + "\n"

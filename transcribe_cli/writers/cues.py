@@ -1,6 +1,7 @@
 """Subtitle cues: which words stand together on the screen, on which lines, from when to when.
 
 What comes in is a Transcript, what goes out cues in order of time that do not overlap and end before the audio does.
+Words that a given text has and the audio lacks are not among them.
 
 The words of a channel are cut into cues by dynamic programming over all cuts: a cue costs a little for being there,
 more for ending in the middle of a phrase, for a long pause inside it, for standing too short or being read too fast.
@@ -10,7 +11,7 @@ Recognised text often has no punctuation, so a pause and the words themselves ("
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import OptionError
 from ..options import check, option
@@ -51,6 +52,7 @@ class SubtitleOptions:
     cue_pause: float = option(
         1.5, "seconds of silence that always end a subtitle", minimum=0, maximum=600, panel="Subtitles"
     )
+    segments_end_cues: bool = False  # where segments mean something, as lines of a text do; no limit, so without a flag
 
     def __post_init__(self) -> None:
         check(self)
@@ -81,6 +83,7 @@ def cues(transcript: Transcript, options: SubtitleOptions) -> list[Cue]:
     """
     # a recording that was read from its middle on ends later than it is long
     total = max([transcript.duration_seconds, *(segment.end_seconds for segment in transcript.segments)])
+    transcript = audible(transcript)
     found: list[Cue] = []
     for channel in dict.fromkeys(segment.channel for segment in transcript.segments):
         words: list[Word] = []
@@ -101,6 +104,20 @@ def cues(transcript: Transcript, options: SubtitleOptions) -> list[Cue]:
             found.append(Cue(start, end, balance(texts, options), channel))
     found.sort(key=lambda cue: (cue.start_seconds, cue.end_seconds))
     return _settle(found, total, options)
+
+
+def audible(transcript: Transcript) -> Transcript:
+    """A transcript without the words of a given text that the audio lacks and that have no length: they have no time at
+    which they could be shown. Segments begin and end with the words that are left."""
+    segments = []
+    for segment in transcript.segments:
+        words = tuple(word for word in segment.words if word.supported or word.end_seconds > word.start_seconds)
+        if words == segment.words:
+            segments.append(segment)
+        elif words:
+            times = words[0].start_seconds, words[-1].end_seconds
+            segments.append(replace(segment, start_seconds=times[0], end_seconds=times[1], words=words))
+    return replace(transcript, segments=tuple(segments))
 
 
 def _fit(words: Sequence[Word], longest: int) -> list[Word]:
@@ -143,7 +160,8 @@ def _cut(words: Sequence[Word], breaks: set[int], options: SubtitleOptions) -> l
             if i < j:
                 pause = words[i + 1].start_seconds - words[i].end_seconds
                 too_long = words[j].end_seconds - words[i].start_seconds > options.max_cue_seconds
-                if too_long or pause >= options.cue_pause or not _fits(words[i : j + 1], length, options):
+                parted = pause >= options.cue_pause or (options.segments_end_cues and i in breaks)
+                if too_long or parted or not _fits(words[i : j + 1], length, options):
                     break
                 inside += max(0.0, pause - 0.4) * 3 + (0.6 if words[i].text.endswith(SENTENCE_END) else 0.0)
             spoken = words[j].end_seconds - words[i].start_seconds
