@@ -1,6 +1,7 @@
 """The parts of the benchmarks that could be wrong without anybody seeing it: choices, cuts, tables."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -152,3 +153,20 @@ def test_phonemes_are_read_back_as_the_most_frequent_word_that_sounds_so():
 def test_the_stages_are_those_of_the_command():
     spent = stages.stages(stages.SAMPLE.with_name("numbers.wav"), "en-lite")
     assert list(spent) == ["audio", "features", "network", "pauses", "decoding", "alignment", "writing"]
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "said"),
+    [
+        ("alignment.py", ["--minutes", "1"], "align_text, "),
+        ("denoise.py", ["samples/manifest.jsonl", "--limit", "2"], "| noise 5 dB | "),
+        ("windows.py", ["samples/manifest.jsonl", "--minutes", "0.3"], "greedy: "),
+        ("features.py", [], "log-mel 80"),
+    ],
+)
+def test_benchmarks_run_over_the_shipped_model_and_the_samples(script, arguments, said):
+    here = Path(__file__).parent.parent
+    call = [sys.executable, f"benchmarks/{script}", *arguments]
+    done = subprocess.run(call, cwd=here, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert said in done.stdout
