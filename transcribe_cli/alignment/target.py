@@ -45,13 +45,13 @@ class ForcedOptions:
         3, "letters heard beside the text from which they count as extra speech", minimum=1, panel="Alignment"
     )
     band_labels: int = option(
-        2048,
+        1536,
         "letters ahead of the best path that are followed; about 15 a second of speech",
         minimum=256,
         panel="Alignment",
     )
     lag_seconds: float = option(
-        30.0, "seconds looked at before a word's place is decided", minimum=1.0, panel="Alignment"
+        20.0, "seconds looked at before a word's place is decided", minimum=1.0, panel="Alignment"
     )
 
     def __post_init__(self) -> None:
