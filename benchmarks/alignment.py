@@ -8,7 +8,8 @@ Seconds are those of the process, so a shared machine still shows too little rat
 word times lie from the edges of the sound, found by its energy at pauses; what forced alignment says of a text
 that was spoilt by leaving out every 40th word and putting in a word after every 40th, over the recordings once; and, in
 groups of eight recordings, whether `transcribe align`'s rules find a sentence put into the text and one taken out of
-it. With --command the whole command is run on one core over the recordings joined, network and all.
+it; and how many words are found where a third of all is in the text alone, or in the sound alone. With --command the
+whole command is run on one core over the recordings joined, network and all.
 """
 
 import argparse
@@ -112,6 +113,7 @@ def main() -> None:
     )
     print(f"memory: {before:.0f} MB before forced alignment, {peak_mb():.0f} MB after")
     sentences(texts, emissions, alphabet, frame)
+    pages(texts, emissions, alphabet, frame)
     if arguments.command:
         command(sounds, texts, card.sample_rate, arguments.model)
 
@@ -176,6 +178,24 @@ def sentences(texts: list[str], emissions: list[np.ndarray], alphabet: Alphabet,
             f"{np.mean(around):.2f} words beside them), of {n} taken out {found_out}; with the true text {falsely} "
             f"passages are told that are none, and {false_words / n_words:.2%} of the words are marked"
         )
+
+
+def pages(texts: list[str], emissions: list[np.ndarray], alphabet: Alphabet, frame: float) -> None:
+    """A third of all that only the text has, or only the sound, at the beginning and in the middle."""
+    third = len(texts) // 3
+    for name, lacking in (("in front", range(third)), ("in the middle", range(third, 2 * third))):
+        rest = [i for i in range(len(texts)) if i not in lacking]
+        for whose, read, written in (("read", rest, range(len(texts))), ("written down", range(len(texts)), rest)):
+            words = [(i in lacking, TextWord(w, w)) for i in written for w in texts[i].split()]
+            sound = np.concatenate([emissions[i] for i in read])
+            found = align_text([(sound, 0.0)], [word for _, word in words], alphabet, frame)
+            told = [one.supported for one in found if isinstance(one, AlignedWord)]
+            both = [yes for yes, (only, _) in zip(told, words, strict=True) if not only]
+            alone = [yes for yes, (only, _) in zip(told, words, strict=True) if only]
+            print(
+                f"a third that nobody has {whose}, {name}: {np.mean(both):.1%} of {len(both)} words of both are found"
+                + (f", {np.mean(alone):.2%} of {len(alone)} others taken as said" if alone else "")
+            )
 
 
 def command(sounds: list[np.ndarray], texts: list[str], rate: int, model: str) -> None:

@@ -117,6 +117,26 @@ def test_what_cannot_be_written_is_said_and_nothing_is_left(tmp_path, path, reas
     assert sorted(os.listdir(tmp_path)) == ["a", "folder"]
 
 
+def test_what_cannot_be_written_is_refused_before_any_work(tmp_path):
+    for path in (tmp_path / ("n" * 300), tmp_path / ("n" * 300) / "a.txt"):
+        with pytest.raises(OutputError, match=r"cannot be written .*too long"):
+            check_target(path, overwrite=False)
+
+
+def test_a_target_that_may_not_be_looked_at_is_refused(tmp_path, monkeypatch):
+    real = os.stat
+
+    def shut(path, *rest, **more):
+        if "shut" in str(path):
+            raise PermissionError(13, "Permission denied")  # root may look at everything
+        return real(path, *rest, **more)
+
+    for name in ("stat", "lstat", "mkdir"):
+        monkeypatch.setattr(os, name, shut)
+    with pytest.raises(OutputError, match=r"shut/a\.txt: cannot be written \(Permission denied\)"):
+        check_target(tmp_path / "shut" / "a.txt", overwrite=False)
+
+
 def test_devices_are_written_into_and_stay_devices(tmp_path):
     write_atomically(Path("/dev/null"), "gone")
     assert Path("/dev/null").is_char_device()

@@ -1,5 +1,6 @@
 """`transcribe` and `python -m transcribe_cli`: the edge where errors become one line and an exit code."""
 
+import _thread
 import contextlib
 import errno
 import os
@@ -12,6 +13,9 @@ from typing import NoReturn
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # what a system says that takes no more bytes
 PATIENCE_SECONDS = 1.0  # for threads that tidy up after the work was stopped
+LAST_SECONDS = 3.0  # from a signal to the end, whatever became of it
+
+_told: list[int] = []  # the first signal that asked for the end
 
 
 class Stopped(BaseException):
@@ -37,6 +41,19 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     _open_closed()
+    try:
+        code = _run()
+    except BaseException:  # Stopped, or what foreign code on its way made of it
+        if not _told:
+            raise
+        code = 0
+    if _told:
+        _leave(128 + _told[0])
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The command line's exit code; what its streams say is dealt with."""
     code = 0
     try:
         from .cli import run
@@ -53,9 +70,7 @@ def main() -> NoReturn:
         _give_up_stdout()
         print(f"transcribe: standard output: cannot be written ({error.strerror})", file=sys.stderr)
         _leave(1)
-    except Stopped as stopped:
-        _leave(128 + stopped.number)
-    sys.exit(code)
+    return code
 
 
 def _open_closed() -> None:
@@ -71,7 +86,18 @@ def _give_up_stdout() -> None:
 
 
 def _stop(number: int, frame: object) -> NoReturn:
+    """Once noted, a signal counts, even where its exception is lost: in a finaliser, or in a library being loaded."""
+    if not _told:
+        _told.append(number)
+        sys.unraisablehook = lambda _: None  # that one was lost is no news to the user
+        # without the locks of `threading`, which whatever was interrupted here may hold
+        _thread.start_new_thread(_end_at_last, (128 + number,))
     raise Stopped(number)
+
+
+def _end_at_last(code: int) -> None:
+    time.sleep(LAST_SECONDS)
+    os._exit(code)
 
 
 def _leave(code: int) -> NoReturn:

@@ -2,7 +2,8 @@
 
 Every worker is a process that loads the model once and holds one recording at a time. Recordings are read where the
 worker runs, so their folder must be mounted there under the same name; transcripts come back to the caller, who
-alone writes results and journal. A worker that dies is started again by Ray, and what it held is given to another one.
+alone writes results and journal. A worker that dies is started again by Ray, and what it held is given to another
+one; one that does not start is done without.
 """
 
 import contextlib
@@ -26,6 +27,10 @@ from .pipeline import Heard, Options, Recogniser
 from .transcript import Segment, Transcript
 
 MOST_TRIES = 3  # of a recording whose workers die: then it is what kills them
+MOST_STARTS = (
+    10  # of a worker that does not answer; each is waited for twice as long as the one before, a minute in all
+)
+PAUSE_SECONDS = 0.05
 
 log = logging.getLogger("transcribe_cli.cluster")
 
@@ -127,39 +132,55 @@ class Cluster(contextlib.AbstractContextManager["Cluster"]):
         ray = self._ray
         waiting = deque(range(len(paths)))
         tries = [0] * len(paths)
-        # reference → (worker, number of the recording; −1: whether the worker is ready)
-        under_way: dict[Any, tuple[Any, int]] = {worker.ready.remote(): (worker, -1) for worker in self._workers}
-        n_left = len(paths)
+        # reference → (number of the worker, number of the recording; −1: whether the worker is ready)
+        under_way: dict[Any, tuple[int, int]] = {
+            worker.ready.remote(): (w, -1) for w, worker in enumerate(self._workers)
+        }
+        idle: list[int] = []
+        failures = [0] * len(self._workers)  # of a worker to start, one after the other
+        due: dict[int, float] = {}  # workers that Ray is starting again → when to ask them
+        n_left, reason = len(paths), ""
         while n_left:
-            done, _ = ray.wait(list(under_way), num_returns=1)
+            for w in [w for w, when in due.items() if when <= time.monotonic()]:
+                del due[w]
+                under_way[self._workers[w].ready.remote()] = (w, -1)
+            while waiting and idle:
+                w, i = idle.pop(), waiting.popleft()
+                tries[i] += 1
+                begun(i)
+                under_way[self._workers[w].transcribe.remote(os.path.abspath(paths[i]))] = (w, i)
+            if not under_way and not due:
+                raise DeviceError(f"no worker of Ray's starts ({reason}): see `ray status`, or use --engine local")
+            pause = max(0.0, min(due.values()) - time.monotonic()) if due else None
+            if not under_way:
+                time.sleep(pause or 0.0)
+                continue
+            done, _ = ray.wait(list(under_way), num_returns=1, timeout=pause)
             for reference in done:
-                worker, i = under_way.pop(reference)
-                died = False
+                w, i = under_way.pop(reference)
                 try:
                     answer = ray.get(reference)
                 except ray.exceptions.RayError as error:
-                    died = True
+                    reason = _first_line(error)
+                    failures[w] = failures[w] + 1 if i < 0 else 0
+                    if failures[w] < MOST_STARTS:
+                        due[w] = time.monotonic() + PAUSE_SECONDS * 2 ** failures[w]
+                    else:
+                        log.warning("a worker does not start and is done without (%s)", reason)
                     if i >= 0 and tries[i] < MOST_TRIES:
                         waiting.appendleft(i)
                         log.warning("%s: the worker that held it died; it is given to another one", paths[i])
                     elif i >= 0:
                         n_left -= 1
-                        reason = f"{paths[i]}: {tries[i]} workers died over it ({_first_line(error)})"
-                        yield Outcome(i, error=InputError(reason))
-                else:
-                    if i < 0 and answer is not None:
-                        raise _unpacked(*answer)
-                    if i >= 0:
-                        n_left -= 1
-                        yield _outcome(i, paths[i], answer, heard)
-                if died:
-                    time.sleep(0.05)  # Ray starts it again; only then it is given work
-                    under_way[worker.ready.remote()] = (worker, -1)
-                elif waiting:
-                    i = waiting.popleft()
-                    tries[i] += 1
-                    begun(i)
-                    under_way[worker.transcribe.remote(os.path.abspath(paths[i]))] = (worker, i)
+                        yield Outcome(i, error=InputError(f"{paths[i]}: {tries[i]} workers died over it ({reason})"))
+                    continue
+                failures[w] = 0
+                if i < 0 and answer is not None:
+                    raise _unpacked(*answer)
+                idle.append(w)
+                if i >= 0:
+                    n_left -= 1
+                    yield _outcome(i, paths[i], answer, heard)
 
 
 def start() -> bool:
@@ -203,7 +224,8 @@ def _absolute(options: Options) -> Options:
     """Options whose paths mean the same in another working directory."""
     model, decoding = options.model, options.decoding
     bundle, package = find(model.model), Path(__file__).resolve().parent
-    where = bundle.folder if bundle.graph_path.name == bundle.card.graph else bundle.graph_path
+    whole = bundle.graph_path.name == bundle.card.graph and os.path.isfile(bundle.folder / "card.json")
+    where = bundle.folder if whole else bundle.graph_path
     # the models that every installation brings are found by name wherever it lies
     name = model.model if package.parent in where.resolve().parents else os.path.abspath(where)
     lm = None if model.lm is None else os.path.abspath(model.lm)

@@ -13,19 +13,25 @@ from typing import Any
 from .errors import OptionError
 
 
-def user_config_path() -> Path:
-    """`$XDG_CONFIG_HOME/transcribe/config.toml`, or the same under `~/.config`."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "transcribe" / "config.toml"
+def user_config_path() -> Path | None:
+    """`$XDG_CONFIG_HOME/transcribe/config.toml`, or the same under `~/.config`; None for a user without a home."""
+    try:
+        folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    except RuntimeError:
+        return None
+    return folder / "transcribe" / "config.toml"
 
 
 def load(explicit: Path | None) -> list[tuple[dict[str, Any], str]]:
     """Each file's settings and name, the one that wins last. A per-user file need not exist, an explicit one must.
 
+    A folder of the user's that cannot be looked at holds none.
+
     Raises OptionError when a file is missing, unreadable or not TOML.
     """
     found: list[tuple[dict[str, Any], str]] = []
     for path, must in ((user_config_path(), False), (explicit, True)):
-        if path is None or not (must or path.is_file()):
+        if path is None or not (must or os.path.isfile(path)):
             continue
         try:
             settings = tomllib.loads(path.read_bytes().decode("utf-8-sig"))

@@ -114,14 +114,16 @@ def fingerprints(
 ) -> dict[str, str]:
     """Format → sixteen hexadecimal digits that change when, and only when, something that decides its bytes changes.
 
-    That is the graph, the card (without its prose), the language model, and the options that decide the words; and of
-    each format `forms`, the options that decide its form. Not the device, threads or version of this program, which
-    move no more than a last digit: a changed one should not redo a thousand hours.
+    That is the graph, the card (without its prose), the language model, the lexicon, and the options that decide the
+    words; and of each format `forms`, the options that decide its form. Not the device, threads or version of this
+    program, which move no more than a last digit: a changed one should not redo a thousand hours.
 
     Raises LanguageModelError or HotwordError where a file that an option names is missing (when it is loaded, later).
     """
     words: dict[str, object] = {"card": asdict(replace(bundle.card, extra={}, checksums={}))}
     words["graph"] = _sha256(bundle.graph_path)
+    if bundle.lexicon_path is not None:
+        words["lexicon"] = _sha256(bundle.lexicon_path)
     decoding = asdict(options.decoding)
     if options.decoding.decoder == "greedy":
         words["decoding"] = "greedy"
@@ -151,7 +153,7 @@ def read(folder: Path) -> History:
     """The journals of an output folder; an empty history where there is none.
 
     Lines that are no lines of ours (torn by a kill, or by a full disk) are passed over. Raises InputError where a
-    journal cannot be read.
+    journal cannot be read, or the folder may not be looked into.
     """
     history = History()
     lines: list[tuple[float, str, dict[str, Any]]] = []
@@ -166,21 +168,28 @@ def read(folder: Path) -> History:
     for at, name, line in lines:
         try:
             if "run" in line:
-                latest[name] = Run(name, at, int(line["inputs"]), int(line["done"]), int(line["failed"]), line["run"])
+                inputs, done, failed = (int(line[key]) for key in ("inputs", "done", "failed"))
+                latest[name] = Run(name, at, inputs, done, failed, dict(line["run"]))
             else:
                 entry = _take(line, at, history, before)
                 if name in latest and entry.state != "begun":
                     run = latest[name]
                     ended = {entry.state: getattr(run, entry.state) + 1}
                     latest[name] = replace(run, **ended)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             continue  # a line of another version, or of someone else
     return replace(history, runs=tuple(latest[name] for name in sorted(latest)))
 
 
 def journals(folder: Path) -> list[Path]:
-    """The journal files of an output folder."""
-    return sorted(folder.glob(f"{NAME}*.jsonl"))
+    """The journal files of an output folder, which need not be there yet. Raises InputError where one may not look."""
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be looked into ({error.strerror}); choose another folder") from error
+    return sorted(folder / name for name in names if name.startswith(NAME) and name.endswith(".jsonl"))
 
 
 def _lines(path: Path) -> Iterator[tuple[float, dict[str, Any]]]:
@@ -189,13 +198,21 @@ def _lines(path: Path) -> Iterator[tuple[float, dict[str, Any]]]:
             for text in file:
                 try:
                     line = json.loads(text)
-                    yield float(line["at"]), line
-                except (ValueError, KeyError, TypeError, RecursionError):
+                    yield _seconds(line["at"]), line
+                except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
                     continue
     except FileNotFoundError as error:
         raise InputNotFound(f"{path}: no such journal") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); --no-journal does without it") from error
+
+
+def _seconds(value: Any) -> float:
+    """Raises ValueError for what is no time that anyone can have taken down."""
+    seconds = float(value)
+    if not 0 <= seconds < 1e11:  # 5138, which every calendar can show
+        raise ValueError(f"{seconds} seconds")
+    return seconds
 
 
 def _take(line: dict[str, Any], at: float, history: History, before_begun: dict[str, Made | None]) -> Entry:
@@ -214,8 +231,8 @@ def _take(line: dict[str, Any], at: float, history: History, before_begun: dict[
             "done",
             max(attempts, 1),
             at,
-            audio_seconds=float(line.get("audio_seconds", 0.0)),
-            took_seconds=float(line.get("took_seconds", 0.0)),
+            audio_seconds=_seconds(line.get("audio_seconds", 0.0)),
+            took_seconds=_seconds(line.get("took_seconds", 0.0)),
         )
         for result, (made, length, written, digest) in line["done"].items():
             history.results[result] = Made(source, str(made), int(length), int(written), str(digest))
@@ -270,8 +287,12 @@ class Journal:
         self._append({"inputs": inputs, "done": done, "failed": failed, "run": settings})
 
     def begin(self, source: Source, results: Mapping[str, str]) -> None:
-        """A recording is taken up, to make these results by these settings."""
-        self._append(_of(source) | {"begun": results})
+        """A recording is taken up, to make these results by these settings.
+
+        On the disk when this returns: results that outlive a power cut must not be found without their line, since
+        they would be taken for someone else's.
+        """
+        self._append(_of(source) | {"begun": results}, flush=True)
 
     def done(
         self,
@@ -309,7 +330,7 @@ class Journal:
         size = os.fstat(self._descriptor).st_size
         self._torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
 
-    def _append(self, line: Mapping[str, object]) -> None:
+    def _append(self, line: Mapping[str, object], flush: bool = False) -> None:
         data = json.dumps({"at": round(time.time(), 3)} | dict(line), separators=(",", ":")).encode() + b"\n"
         with self._lock:
             try:
@@ -320,6 +341,8 @@ class Journal:
                 self._torn = os.write(self._descriptor, data) != len(data)
                 if self._torn:
                     raise OSError("the disk is full")
+                if flush:
+                    getattr(os, "fdatasync", os.fsync)(self._descriptor)  # macOS has the second only
             except OSError as error:
                 if not self._warned:
                     self._warned = True

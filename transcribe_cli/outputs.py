@@ -37,9 +37,9 @@ def check_target(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> No
     Makes its folder. Raises OptionError (it is there and not to be overwritten, a folder, or one of the inputs),
     OutputError (the system refuses).
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         raise OptionError(f"{path} is a folder: give the name of a file in it")
-    if path.is_file() and not overwrite:
+    if os.path.isfile(path) and not overwrite:
         raise OptionError(f"{path} exists already: add --overwrite, or choose another name")
     if any(_same(path, one) for one in inputs):
         raise OptionError(f"{path} is read and would be overwritten: choose another name")
@@ -49,6 +49,8 @@ def check_target(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> No
             folder.mkdir(parents=True, exist_ok=True)
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        with contextlib.suppress(FileNotFoundError):  # what is said of it here is said before any work
+            os.lstat(path)
         beside = path.exists() and not path.is_file()  # a device, a pipe: nothing is written beside it
         if not os.access(path if beside else folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -59,7 +61,7 @@ def check_target(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> No
 def _same(a: Path, b: Path) -> bool:
     try:
         return a.is_file() and a.samefile(b)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a null byte in a name
         return False
 
 

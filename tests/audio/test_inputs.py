@@ -90,8 +90,32 @@ def test_names_of_any_bytes_are_found_in_the_order_of_their_bytes(tmp_path: Path
 def test_pipes_and_sockets_in_a_directory_are_no_recordings(tree: Path) -> None:
     os.mkfifo(tree / "talks" / "deep" / "pipe.wav")
     os.symlink("../b.wav", tree / "talks" / "deep" / "link.wav")
-    os.symlink("nowhere", tree / "talks" / "deep" / "dangling.wav")
     assert names("talks/deep") == ["talks/deep/c.flac", "talks/deep/d.webm", "talks/deep/link.wav"]
+
+
+def test_links_that_lead_nowhere_are_left_to_fail_like_missing_files(tree: Path) -> None:
+    os.symlink("nowhere", tree / "talks" / "deep" / "dangling.wav")
+    os.symlink("round.wav", tree / "talks" / "deep" / "round.wav")
+    os.symlink("nowhere", tree / "talks" / "deep" / "dangling.txt")
+    assert names("talks/deep") == [f"talks/deep/{name}" for name in ("c.flac", "d.webm", "dangling.wav", "round.wav")]
+
+
+def test_linked_folders_are_searched_once_and_what_needs_no_link_keeps_its_name(tree: Path) -> None:
+    (tree / "far" / "in").mkdir(parents=True)
+    (tree / "far" / "in" / "g.wav").touch()
+    os.symlink("../far", tree / "talks" / "a link")
+    os.symlink("../far/in", tree / "talks" / "same")
+    os.symlink("deep", tree / "talks" / "another")
+    os.symlink("../talks", tree / "far" / "back")
+    os.symlink("deep", tree / "talks" / ".hidden link")
+    assert names("talks") == [
+        "talks/a link/in/g.wav", "talks/a.MP3", "talks/b.wav", "talks/deep/c.flac", "talks/deep/d.webm",
+        "talks/take[1].wav",
+    ]  # fmt: skip
+    assert names("talks", exclude=["a link"])[2:4] == ["talks/deep/c.flac", "talks/deep/d.webm"]
+    assert "talks/same/g.wav" in names("talks", exclude=["a link"])
+    (found,) = find_inputs(["talks"], include=["g.wav"])
+    assert str(found.relative) == "a link/in/g.wav"
 
 
 def test_nothing_found_is_one_line_that_says_what_to_try(tree: Path) -> None:

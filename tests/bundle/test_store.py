@@ -1,12 +1,14 @@
 """Bundles are found by name and path, and what is broken is named."""
 
 import json
+import os
 
 import numpy as np
 import onnx
 import pytest
 import toy_model
 
+from transcribe_cli import config
 from transcribe_cli.bundle import card as cards
 from transcribe_cli.bundle import store
 from transcribe_cli.bundle.session import Network, RuntimeOptions
@@ -34,6 +36,83 @@ def test_a_lone_graph_carries_its_card(tmp_path):
     onnx.helper.set_model_props(graph, {"card": json.dumps(toy_model.card())})
     onnx.save(graph, tmp_path / "lone.onnx")
     assert store.find(str(tmp_path / "lone.onnx")).card.id == "toy 1"
+
+
+def test_a_folder_here_hides_a_known_name_only_where_it_is_a_model(bundle, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSCRIBE_MODELS", str(bundle.parent))
+    (tmp_path / "here" / "toy").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    assert store.find("toy").folder == bundle
+    toy_model.write_bundle(tmp_path / "here" / "toy", version="2")
+    assert store.find("toy").card.id == "toy 2"
+
+
+def test_the_default_is_never_looked_for_in_the_current_folder(bundle, tmp_path, monkeypatch):
+    known = toy_model.write_bundle(bundle.parent / store.DEFAULT)
+    monkeypatch.setenv("TRANSCRIBE_MODELS", str(bundle.parent))
+    toy_model.write_bundle(tmp_path / "here" / store.DEFAULT, version="2")
+    monkeypatch.chdir(tmp_path / "here")
+    assert store.find().folder == known
+    monkeypatch.setattr(store, "roots", lambda: [])
+    with pytest.raises(ModelNotFound, match="no model named"):
+        store.find()
+    assert store.find(f"./{store.DEFAULT}").card.id == "toy 2"
+
+
+def test_a_graph_of_a_bundle_brings_the_whole_bundle_whatever_its_metadata_says(bundle):
+    graph = toy_model.graph()
+    onnx.helper.set_model_props(graph, {"card": json.dumps(toy_model.card(version="lone"))})
+    onnx.save(graph, bundle / "model.onnx")
+    (bundle / "lm.bin").touch()
+    (bundle / "card.json").write_text(json.dumps(toy_model.card(language_model={"file": "lm.bin"})))
+    found = store.find(str(bundle / "model.onnx"))
+    assert (found.card.id, found.language_model_path) == ("toy 1", bundle / "lm.bin")
+    onnx.save(graph, bundle / "other.onnx")  # of which the card beside it does not speak
+    assert store.find(str(bundle / "other.onnx")).card.id == "toy lone"
+
+
+def test_a_graph_without_card_does_not_borrow_that_of_another_graph(bundle):
+    onnx.save(toy_model.graph(), bundle / "other.onnx")
+    with pytest.raises(ModelError, match=r"other\.onnx: no card in its metadata .*: it is of model\.onnx"):
+        store.find(str(bundle / "other.onnx"))
+
+
+def test_folders_that_cannot_be_looked_at_hold_no_models(bundle, tmp_path, monkeypatch):
+    real = os.listdir, os.scandir
+
+    def refused(call):
+        def look(path=".", *rest):
+            if os.fspath(path).endswith("shut"):
+                raise PermissionError(13, "Permission denied")  # root may look into everything
+            return call(path, *rest)
+
+        return look
+
+    monkeypatch.setattr(os, "listdir", refused(real[0]))
+    monkeypatch.setattr(os, "scandir", refused(real[1]))
+    (tmp_path / "shut").mkdir()
+    monkeypatch.setenv("TRANSCRIBE_MODELS", f"{tmp_path / 'shut'}:{'n' * 300}:{bundle.parent}")
+    monkeypatch.setenv("XDG_DATA_HOME", "n" * 300)
+    assert store.find("toy").folder == bundle
+
+
+def test_a_user_without_a_home_has_no_models_and_no_settings_there(bundle, monkeypatch):
+    def nobody():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.home", nobody)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv("TRANSCRIBE_MODELS", str(bundle.parent))
+    assert store.find("toy").folder == bundle
+    assert config.user_config_path() is None
+    assert config.load(None) == []
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "./" + "n" * 300, "n" * 300 + ".onnx"])
+def test_a_name_that_no_file_can_have_is_one_line(name):
+    with pytest.raises(ModelError, match=r"no model named|cannot be looked at \(File name too long"):
+        store.find(name)
 
 
 def test_an_unknown_name_lists_the_known_ones(bundle, monkeypatch):

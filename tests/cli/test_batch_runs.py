@@ -86,6 +86,18 @@ def test_a_changed_option_redoes_what_it_touches(home):
     assert redone(*words) == {"txt", "srt", "json"}
 
 
+def test_a_changed_lexicon_redoes_everything(home):
+    folder = home / "models" / "toy"
+    (folder / "words.gz").write_bytes(b"one")  # read by networks that hear sounds, which this one does not
+    toy_model.write_bundle(folder, lexicon="words.gz")
+    run(BATCH)
+    before = ages(home / "out")
+    (folder / "words.gz").write_bytes(b"two")
+    run(BATCH)
+    after = ages(home / "out")
+    assert all(after[name] != before[name] for name in before)
+
+
 def test_a_changed_model_redoes_everything_and_a_changed_prose_of_its_card_nothing(home):
     run(BATCH)
     before = ages(home / "out")
@@ -128,6 +140,19 @@ def test_a_failure_that_is_not_the_recordings_own_is_tried_again(home, capsys):
     assert results(home / "out")["x/c.txt"] == b"fed\n"
 
 
+def test_a_recording_that_could_not_be_opened_is_tried_again(home, capsys, monkeypatch):
+    def refuse(*_):  # root may read everything
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as shut:
+        shut.setattr("transcribe_cli.audio.source.open", refuse, raising=False)
+        assert run(BATCH) == 1
+    assert capsys.readouterr().err.count("no permission to read it") == 2 * 4
+    assert results(home / "out") == {}
+    assert run(BATCH) == 1
+    assert set(results(home / "out")) == {"a.txt", "b.txt", "x/c.txt"}
+
+
 def typed_by_hand_is_kept(home, capsys, name, changed):
     """A result is written by someone else and its recording changes: the same command refuses to replace it."""
     (home / "out" / f"{name}.txt").write_text("typed by hand")
@@ -145,6 +170,39 @@ def test_what_others_wrote_is_never_lost(home, capsys):
     assert (home / "out" / "a.txt").read_text() == "typed by hand"
     assert run([*BATCH, "--overwrite"]) == 1
     assert (home / "out" / "a.txt").read_text() == "head\n"
+
+
+def test_what_exists_is_skipped_file_by_file(home):
+    both = [*BATCH, "--format", "txt,srt", "--skip-existing"]
+    run(BATCH)
+    (home / "out" / "a.txt").write_text("typed by hand")
+    assert run(both) == 1
+    assert (home / "out" / "a.txt").read_text() == "typed by hand"
+    assert {"a.srt", "b.srt", "x/c.srt"} <= set(results(home / "out"))
+    assert run([*both, "--no-journal"]) == 1
+    assert (home / "out" / "a.txt").read_text() == "typed by hand"
+
+
+@pytest.mark.parametrize("more", [["--overwrite"], ["--skip-existing"], []])
+def test_a_result_never_replaces_a_recording(home, capsys, more):
+    speak(home / "ow" / "a.wav", "cab").rename(home / "ow" / "a.txt")
+    (home / "out").mkdir()
+    os.symlink("../in/a.wav", home / "out" / "a.txt")
+    before = (home / "ow" / "a.txt").read_bytes(), (home / "in" / "a.wav").read_bytes()
+    assert run(["ow/a.txt", "--output-dir", "ow", *more]) == 2
+    assert capsys.readouterr().err == ("transcribe: ow/a.txt is read and would be overwritten: choose another folder\n")
+    assert run(["in/a.wav", "--output-dir", "out", *more]) == 2
+    assert ((home / "ow" / "a.txt").read_bytes(), (home / "in" / "a.wav").read_bytes()) == before
+
+
+@pytest.mark.parametrize("more", [[], ["--skip-existing"], ["--overwrite"], ["--no-journal"]])
+def test_a_result_whose_name_is_too_long_fails_alone(home, capsys, more):
+    (home / "out").mkdir()  # without it nobody looks as far as the name
+    name = "n" * 251
+    shutil.copy(home / "in" / "a.wav", home / "in" / f"{name}.wav")
+    assert run([*BATCH, "--format", "json", *more]) == 1
+    assert f"{name}.json: cannot be written (File name too long)" in capsys.readouterr().err
+    assert set(results(home / "out")) == {"a.json", "b.json", "x/c.json"}
 
 
 def test_a_text_typed_after_a_failure_is_never_lost(home, capsys):
@@ -195,8 +253,39 @@ def test_a_process_killed_between_result_and_journal_is_taken_up(home):
     assert (home / "out" / "a.txt").read_text() == "head\n"
 
 
-@pytest.mark.parametrize("torn", [b'{"at":1,"inp', b'{"at":9e9,"input":3}\n', b"\xff\xfe\n[]\n{}\nnull", b"\n\n\0\0\0"])
-def test_a_torn_line_is_no_error_and_hides_no_other(home, torn):
+def test_a_result_is_announced_on_the_disk_before_it_is_there(home, monkeypatch):
+    safe, announced = set(), []
+    flush, rename = os.fdatasync, os.replace
+
+    def flushed(descriptor):
+        flush(descriptor)
+        for line in (home / "out" / JOURNAL).read_text().splitlines():
+            safe.update(json.loads(line).get("begun", ()))
+
+    def renamed(source, target):
+        announced.append(os.path.relpath(target, "out") in safe)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fdatasync", flushed)
+    monkeypatch.setattr(os, "replace", renamed)
+    assert run(BATCH) == 1
+    assert announced == [True] * 3
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [
+        b'{"at":1,"inp',
+        b'{"at":9e9,"input":3}\n',
+        b"\xff\xfe\n[]\n{}\nnull",
+        b"\n\n\0\0\0",
+        b'{"at":9e9,"input":"x","source":[1e999,1],"begun":{}}\n',
+        b'{"at":9e99,"run":{},"inputs":1,"done":0,"failed":0}\n{"at":NaN,"run":{},"inputs":1,"done":0,"failed":0}\n',
+        b'{"at":1' + b"0" * 400 + b',"run":{}}\n{"at":9e9,"run":5,"inputs":1,"done":0,"failed":0}\n',
+        b'{"at":9e9,"input":"x","source":[1,1],"audio_seconds":1e999,"done":{}}\n',
+    ],
+)
+def test_a_torn_line_is_no_error_and_hides_no_other(home, capsys, torn):
     run(BATCH)
     before = ages(home / "out")
     with (home / "out" / JOURNAL).open("ab") as file:
@@ -209,6 +298,9 @@ def test_a_torn_line_is_no_error_and_hides_no_other(home, torn):
     assert after == before
     lines = (home / "out" / JOURNAL).read_text(errors="replace").splitlines()
     assert '"done":{"e.txt"' in lines[-1]  # the last run had nothing to do, and the one before wrote whole lines
+    capsys.readouterr()
+    assert run(["status", "out"]) == 1
+    assert capsys.readouterr().out.startswith("4 done (0.00 h of audio), 1 failed, 0 begun\n")
 
 
 def test_nothing_is_kept_without_a_journal(home, capsys):
@@ -251,6 +343,19 @@ def test_shares_are_disjoint_and_together_everything(home, capsys):
     assert "2/3" in out
 
 
+def test_the_lines_of_shares_joined_are_those_of_the_whole(home, capsys):
+    (home / "in" / "d.wav").unlink()
+    for format in ("txt", "jsonl"):
+        assert run(["in", "--format", format, "--no-timing"]) == 0
+        whole = capsys.readouterr().out.splitlines()
+        parts = []
+        for share in ("1/5", "2/5", "3/5", "4/5", "5/5"):
+            assert run(["in", "--format", format, "--no-timing", "--shard", share]) == 0
+            parts.append(capsys.readouterr().out.splitlines())
+        assert 1 in map(len, parts)
+        assert sorted(line for part in parts for line in part) == sorted(whole)
+
+
 def test_the_lines_of_a_manifest_are_split_too(home, capsys):
     lines = [json.dumps({"audio": "in/a.wav", "start": 0.0, "duration": 0.5 + k / 100}) for k in range(12)]
     (home / "m.jsonl").write_text("\n".join(lines))
@@ -273,6 +378,8 @@ def test_the_lines_of_a_manifest_are_split_too(home, capsys):
         (["status", "nowhere"], "no such folder"),
         (["status", "in"], "no journal"),
         (["in", "--output-dir", "in/d.wav"], "d.wav"),
+        (["in", "--output-dir", "n" * 300], "nnn: cannot be looked into (File name too long)"),
+        (["status", "n" * 300], "nnn: cannot be looked into (File name too long)"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(home, capsys, arguments, message):

@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+import re
+import subprocess
+import sys
 
 import onnx
 import pytest
+import soxr
 import toy_model
 
 from transcribe_cli import doctor
-from transcribe_cli.bundle import providers
+from transcribe_cli.bundle import providers, store
 from transcribe_cli.cli import run
 
 
@@ -113,6 +117,42 @@ def test_a_missing_package_and_missing_extras_say_how_they_are_installed(home, c
     extras = [one for one in found if one.topic == "extras"]
     assert all(f"transcribe-cli[{one.what.split()[0]}]" in one.cure for one in extras)
     assert {one.what.split()[0] for one in extras} == set(doctor.EXTRAS)
+
+
+@pytest.mark.parametrize("name", sorted({*doctor.NEEDED} - {"typer"}))  # without Typer there is no command line
+def test_a_package_that_cannot_be_loaded_is_named_with_its_cure(home, name, monkeypatch):
+    (home / "stubs").mkdir()
+    (home / "stubs" / f"{doctor.NEEDED[name]}.py").write_text("raise ImportError('libfoo.so.6 is not there')")
+    monkeypatch.setenv("PYTHONPATH", str(home / "stubs"))
+    done = subprocess.run([sys.executable, "-m", "transcribe_cli", "doctor"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert "cannot be loaded: ImportError: libfoo.so.6 is not there" in done.stdout
+    assert f"pip install --force-reinstall {name}" in done.stdout
+    assert done.stdout.count("--force-reinstall") == 1  # what stands on it is not accused too
+
+
+def test_the_self_test_reads_and_resamples_a_recording(home, monkeypatch):
+    rates = []
+    real = soxr.ResampleStream
+    monkeypatch.setattr(soxr, "ResampleStream", lambda *args, **more: rates.append(args[:2]) or real(*args, **more))
+    assert doctor.healthy(list(doctor.examine("toy")))
+    assert rates == [(44100, 16000)]
+    monkeypatch.setattr(soxr, "ResampleStream", lambda *args, **more: 1 / 0)
+    (broken,) = [one for one in doctor.examine("toy") if one.state == doctor.BROKEN]
+    assert broken.topic == "self-test"
+
+
+def test_the_doctor_asks_for_the_model_that_is_used_where_none_is_named():
+    assert doctor.DEFAULT == store.DEFAULT
+
+
+def test_every_package_of_the_base_install_is_tried():
+    import tomllib
+    from pathlib import Path
+
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert list(doctor.NEEDED) == [re.match(r"[\w-]+", one)[0] for one in project["dependencies"]]
 
 
 def test_every_extra_of_the_project_is_known_to_the_doctor():

@@ -215,6 +215,34 @@ def test_a_manifest_gives_a_line_a_line_in_order_with_its_own_keys(home, capsys)
     assert "gone.wav" in err
 
 
+def test_a_manifests_lines_are_the_same_whether_their_sound_is_held_or_read_meanwhile(home, capsys, monkeypatch):
+    speak(home / "a.wav", "cab bad...head...fed bee.." * 4)
+    lines = [{"audio": "a.wav", "start": 0.0, "duration": 3.0}, {"audio": "a.wav", "start": 2.5, "duration": 9.0}]
+    lines += [{"audio": "a.wav", "start": 999.0, "duration": 9.0}, {"audio": "b.wav", "duration": 1.0}]
+    (home / "m.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = []
+    for seconds, unused in ((0.0, "excerpts"), (1e9, "stream")):
+        with monkeypatch.context() as context:
+            context.setattr("transcribe_cli.cli.manifests.LONGEST_HELD_SECONDS", seconds)
+            context.setattr(f"transcribe_cli.cli.manifests.{unused}", None)
+            assert run(["m.jsonl", "--format", "jsonl"]) == 1
+        found.append(capsys.readouterr())
+    assert found[0] == found[1]
+    results = [json.loads(line) for line in found[0].out.splitlines()]
+    assert results[0]["pred_text"] == "cab bad he"
+    assert results[1]["words"][0]["start"] < 2.5
+    assert "nothing begins at 999" in results[2]["error"]
+    assert "no such file" in results[3]["error"]
+
+
+def test_the_sound_of_a_manifests_line_without_duration_is_not_held(home, capsys, monkeypatch):
+    monkeypatch.setattr("transcribe_cli.cli.manifests.excerpts", None)
+    speak(home / "a.wav", "cab...head")
+    (home / "m.jsonl").write_text('{"audio": "a.wav"}\n{"audio": "a.wav", "start": 1.5}\n')
+    assert run(["m.jsonl", "--format", "txt"]) == 0
+    assert capsys.readouterr().out == "cab head\nhead\n"
+
+
 def test_start_and_duration_cut_and_times_count_from_the_recordings_start(home, capsys):
     speak(home / "a.wav", "bad...cab...fed")
     assert run(["a.wav", "--start", "2.1", "--duration", "1.5", "--format", "json"]) == 0

@@ -46,8 +46,9 @@ def find_inputs(arguments: Sequence[str], include: Sequence[str] = (), exclude: 
 
     A directory is searched to its bottom for names that end like recordings (EXTENSIONS) and, with `include`, match one
     of those globs; `exclude` takes files and folders away. Globs are held against the name and against the path below
-    the directory. Hidden files and folders are passed over. `@list.txt` holds one argument a line (or NUL-separated,
-    for names with newlines), as seen from the current directory; `@-` reads that list from standard input.
+    the directory. Links to folders are followed, and each folder is searched once. Hidden files and folders are passed
+    over. `@list.txt` holds one argument a line (or NUL-separated, for names with newlines), as seen from the current
+    directory; `@-` reads that list from standard input.
     A named file is taken as it is, even if it is missing: opening it says so, and the others are still done.
 
     Raises InputError for a directory without recordings or a list that cannot be read, InputNotFound for a glob that
@@ -85,22 +86,52 @@ def _expand(argument: str, include: Sequence[str], exclude: Sequence[str]) -> It
 
 def _walk(directory: str, include: Sequence[str], exclude: Sequence[str]) -> Iterator[Input]:
     paths: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    linked: list[str] = []
 
     def unreadable(error: OSError) -> None:
         log.warning("%s: passed over (%s)", shown(error.filename or directory), error.strerror)
 
-    for folder, folders, files in os.walk(directory, onerror=unreadable):
-        below = os.path.relpath(folder, directory)
-        inside = "" if below == "." else below + os.sep
-        folders[:] = [f for f in folders if not f.startswith(".") and not _matches(f, inside + f, exclude)]
-        paths += [inside + file for file in files if _wanted(file, inside + file, include, exclude)]
-    paths = [path for path in paths if os.path.isfile(os.path.join(directory, path))]  # no sockets, no pipes
+    def walk(top: str) -> None:
+        for folder, folders, files in os.walk(top, onerror=unreadable):
+            if not _is_new(folder, seen) and top != directory:
+                folders.clear()
+                continue
+            below = os.path.relpath(folder, directory)
+            inside = "" if below == "." else below + os.sep
+            folders[:] = [f for f in folders if not f.startswith(".") and not _matches(f, inside + f, exclude)]
+            linked.extend(whole for f in folders if os.path.islink(whole := os.path.join(folder, f)))
+            paths.extend(inside + file for file in files if _wanted(file, inside + file, include, exclude))
+
+    walk(directory)
+    # links after everything else, so that a folder that can be come by without one keeps its own name
+    while linked:
+        linked.sort(key=os.fsencode)
+        walk(linked.pop(0))
+    # no sockets, no pipes; what cannot be looked at, such as a broken link, says so when it is opened
+    paths = [path for path in paths if _may_be_file(os.path.join(directory, path))]
     if not paths:
         wanted = "name matches " + " or ".join(include) if include else "name ends like one (.wav, .flac, .mp3, …)"
         raise InputError(f"{shown(directory)}: no recording in it whose {wanted}; see --include and --exclude")
     for path in sorted(paths, key=os.fsencode):
         whole = os.path.join(directory, path)
         yield Input(Path(whole), whole, Path(directory))
+
+
+def _is_new(folder: str, seen: set[tuple[int, int]]) -> bool:
+    """Whether a folder was not met before, under whatever name: links may lead round in a circle."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return False  # it has just gone
+    identity = found.st_dev, found.st_ino
+    new = identity not in seen
+    seen.add(identity)
+    return new
+
+
+def _may_be_file(path: str) -> bool:
+    return os.path.isfile(path) or not os.path.exists(path)
 
 
 def _wanted(name: str, below: str, include: Sequence[str], exclude: Sequence[str]) -> bool:

@@ -4,10 +4,12 @@ A bundle is a folder with `card.json`, the graph and, if there is one, the langu
 metadata carries the card under the key "card" is a bundle too.
 """
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from ..errors import ModelError, ModelNotFound
 from .card import Card, parse
 
 DEFAULT = "en"
+GRAPH = "model.onnx"  # what a card that names none is of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,11 @@ class Bundle:
 def roots() -> list[Path]:
     """Folders searched for models by name, in order: $TRANSCRIBE_MODELS, the user's data directory, the package."""
     found = [Path(part) for part in os.environ.get("TRANSCRIBE_MODELS", "").split(os.pathsep) if part]
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    found.append(Path(data) / "transcribe" / "models")
+    if data := os.environ.get("XDG_DATA_HOME"):
+        found.append(Path(data) / "transcribe" / "models")
+    else:
+        with contextlib.suppress(RuntimeError):  # a user without a home has no models there
+            found.append(Path.home() / ".local" / "share" / "transcribe" / "models")
     package = Path(__file__).resolve().parent.parent
     # an installed wheel carries the models inside the package, a checkout beside it
     found += [package / "models", package.parent / "models"]
@@ -48,18 +54,28 @@ def roots() -> list[Path]:
 
 
 def names() -> Iterator[tuple[str, Path]]:
-    """(name, folder) of every model in the known folders; an earlier folder's model hides its namesakes."""
+    """(name, folder) of every model in the known folders; an earlier folder's model hides its namesakes.
+
+    A folder that cannot be looked at has none.
+    """
     seen = set()
     for root in roots():
+        try:
+            inside = sorted(root.iterdir())
+        except OSError:
+            continue
         # a folder that is a model itself is found too, under its own name
-        for card in sorted([*root.glob("card.json"), *root.glob("*/card.json")]) if root.is_dir() else []:
-            if card.parent.name not in seen:
-                seen.add(card.parent.name)
-                yield card.parent.name, card.parent
+        for folder in (root, *inside):
+            if os.path.exists(folder / "card.json") and folder.name not in seen:
+                seen.add(folder.name)
+                yield folder.name, folder
 
 
 def find(name: str = DEFAULT) -> Bundle:
     """Finds a model by name or path and reads its card.
+
+    A bare name is that of a folder here where the folder is a model, or no model is known by it. The default is none:
+    a folder called "en" that happens to lie here says nothing of speech recognition.
 
     Raises:
         ModelNotFound: no such model; the message lists what there is.
@@ -67,19 +83,33 @@ def find(name: str = DEFAULT) -> Bundle:
     """
     path = Path(name)
     if path.suffix == ".onnx":
-        if not path.is_file():
+        if not _is_there(path, stat.S_ISREG):
             raise ModelNotFound(f"{name}: no such file")
         return _lone_graph(path)
-    if os.sep in name or path.is_dir():
-        if not path.is_dir():
+    if os.sep in name:
+        if not _is_there(path, stat.S_ISDIR):
             raise ModelNotFound(f"{name}: no such folder")
         return _folder(path)
+    if name != DEFAULT and os.path.isfile(path / "card.json"):
+        return _folder(path)
     known = dict(names())
-    if name not in known:
-        raise ModelNotFound(
-            f"no model named {name!r}; there is {', '.join(sorted(known)) or 'none'} (transcribe models)"
-        )
-    return _folder(known[name])
+    if name in known:
+        return _folder(known[name])
+    if name != DEFAULT and os.path.isdir(path):
+        return _folder(path)
+    raise ModelNotFound(f"no model named {name!r}; there is {', '.join(sorted(known)) or 'none'} (transcribe models)")
+
+
+def _is_there(path: Path, kind: Callable[[int], bool]) -> bool:
+    """Whether there is a file, or a folder, of that name. Raises ModelError where one may not look."""
+    try:
+        return kind(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise ModelError(
+            f"{path}: cannot be looked at ({getattr(error, 'strerror', None) or error}); see `transcribe models`"
+        ) from error
 
 
 def verify(bundle: Bundle) -> dict[str, bool]:
@@ -98,7 +128,7 @@ def _folder(folder: Path) -> Bundle:
     card = parse(text, str(card_path))
     bundle = Bundle(card, folder, folder / card.graph)
     for path in (bundle.graph_path, bundle.language_model_path, bundle.lexicon_path):
-        if path is not None and not path.is_file():
+        if path is not None and not os.path.isfile(path):
             raise ModelError(f"{card_path}: names {path.name}, which is not in the folder")
     return bundle
 
@@ -106,22 +136,33 @@ def _folder(folder: Path) -> Bundle:
 def _lone_graph(path: Path) -> Bundle:
     from .session import read_metadata
 
+    beside = path.parent / "card.json"
+    graph = _graph_of(beside) if os.path.exists(beside) else None
+    if graph == path.name:  # the folder's card knows of the language model and the lexicon, too
+        return _folder(path.parent)
     text = read_metadata(path).get("card")
     if text is None:
-        if (path.parent / "card.json").is_file():
-            return _folder(path.parent)
-        raise ModelError(f"{path}: no card in its metadata and no card.json beside it")
+        other = "" if graph is None else f" of this graph: it is of {graph}"
+        raise ModelError(f"{path}: no card in its metadata and no card.json beside it{other}")
     card = parse(text, str(path))
     bundle = Bundle(card, path.parent, path)
-    for beside in (bundle.language_model_path, bundle.lexicon_path):
-        if beside is not None and not beside.is_file():
-            raise ModelError(f"{path}: its card names {beside.name}, which is not beside it (try the bundle's folder)")
+    for part in (bundle.language_model_path, bundle.lexicon_path):
+        if part is not None and not os.path.isfile(part):
+            raise ModelError(f"{path}: its card names {part.name}, which is not beside it (try the bundle's folder)")
     return bundle
+
+
+def _graph_of(card_path: Path) -> str:
+    """The graph that a card is of; of a card that cannot be read the usual one, since reading it says what is wrong."""
+    try:
+        return str(json.loads(card_path.read_bytes()).get("graph", GRAPH))
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return GRAPH
 
 
 def files(bundle: Bundle) -> list[Path]:
     """The files that make up a bundle: all in its folder, or a lone graph with its language model."""
-    if (bundle.folder / "card.json").is_file() and bundle.graph_path == bundle.folder / bundle.card.graph:
+    if os.path.isfile(bundle.folder / "card.json") and bundle.graph_path == bundle.folder / bundle.card.graph:
         return sorted(path for path in bundle.folder.iterdir() if path.is_file() and not path.name.startswith("."))
     paths = bundle.graph_path, bundle.language_model_path, bundle.lexicon_path
     return [path for path in paths if path is not None]
@@ -130,7 +171,7 @@ def files(bundle: Bundle) -> list[Path]:
 def read_card(bundle: Bundle) -> dict[str, Any]:
     """The card's JSON object as it was written, from the folder or the graph's metadata."""
     beside = bundle.folder / "card.json"
-    if beside.is_file() and bundle.graph_path == bundle.folder / bundle.card.graph:
+    if os.path.isfile(beside) and bundle.graph_path == bundle.folder / bundle.card.graph:
         text = beside.read_text(encoding="utf-8")
     else:
         from .session import read_metadata

@@ -3,33 +3,37 @@
 import itertools
 import json
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import batch
-from ..audio import excerpts
+from .. import batch, emission
+from ..audio import excerpts, stream
 from ..audio.manifest import ManifestLine, read_manifest
 from ..errors import OptionError, TranscribeError
 from ..outputs import check_target
-from ..pipeline import Options, Recogniser
-from ..transcript import Transcript
+from ..pipeline import Heard, Options, Recogniser
+from ..transcript import Segment, Transcript
 from ..writers.json import manifest_line
 from .batch_options import BatchOptions
 from .output_options import OutputOptions
 from .progress import Progress
 from .report import save
 
+LONGEST_HELD_SECONDS = 60.0  # of a line's sound in memory, where a few lines for each thread lie ready
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A manifest line with its sound, or with the error that reading it gave."""
+    """A manifest line with its sound, or with the error that reading it gave; None: it is read as it is transcribed."""
 
     line: ManifestLine
-    sound: NDArray[np.float32] | TranscribeError
+    sound: NDArray[np.float32] | TranscribeError | None
 
 
 def transcribe_manifests(
@@ -92,8 +96,11 @@ def transcripts(
     def work(item: Item) -> Transcript:
         if isinstance(item.sound, TranscribeError):
             raise item.sound
+        heard = progress.heard if progress else None
         try:
-            return recogniser.transcribe(item.sound, progress.heard if progress else None)
+            if item.sound is None:
+                return _streamed(item.line, recogniser, heard)
+            return recogniser.transcribe(item.sound, heard)
         finally:
             if progress:
                 progress.finished()
@@ -101,11 +108,44 @@ def transcripts(
     yield from batch.run(_items(lines, recogniser), work, recogniser.network.threads)
 
 
+def _streamed(line: ManifestLine, recogniser: Recogniser, heard: Heard | None) -> Transcript:
+    """A line whose sound is not held: the same blocks, rows and stretches, one after the other."""
+    span = replace(recogniser.options.audio, start=line.start, duration=line.duration)
+    duration_seconds = 0.0
+
+    def told(blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        nonlocal duration_seconds
+        for block in blocks:
+            duration_seconds += len(block) / rate
+            if heard is not None:
+                heard(len(block) / rate)
+            yield block
+
+    rate = recogniser.bundle.card.sample_rate
+    rows = emission.rows(told(stream(line.audio, rate, span)), recogniser.network, recogniser.options.windows)
+    waiting: deque[Future[list[Segment]]] = deque()
+    segments: list[Segment] = []
+    for stretch in recogniser.stretches(rows):
+        waiting.append(recogniser.reader.submit(stretch))
+        while len(waiting) > recogniser.network.lookahead:
+            segments += waiting.popleft().result()
+    for future in waiting:
+        segments += future.result()
+    return recogniser.transcript(segments, duration_seconds)
+
+
+def _is_held(line: ManifestLine) -> bool:
+    return line.duration is not None and line.duration <= LONGEST_HELD_SECONDS
+
+
 def _items(lines: Sequence[ManifestLine], recogniser: Recogniser) -> Iterator[Item]:
-    """Lines with their sound; neighbours that share a recording share one opening of it."""
+    """Lines with their sound, where it is short; neighbours that share a recording share one opening of it."""
     rate, options = recogniser.bundle.card.sample_rate, recogniser.options.audio
-    for path, group in itertools.groupby(lines, key=lambda line: line.audio):
+    for (path, held), group in itertools.groupby(lines, key=lambda line: (line.audio, _is_held(line))):
         together = list(group)
+        if not held:
+            yield from (Item(line, None) for line in together)
+            continue
         spans = [(line.start, line.duration) for line in together]
         done = 0
         try:

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..audio.inputs import Input
 from ..audio.source import shown
-from ..errors import InputNotFound, OptionError
+from ..errors import AudioError, OptionError
 from ..journal import History, Source, is_ours, source_of
 from ..outputs import check_target, names
 from ..writers import FORMATS, find
@@ -37,7 +37,8 @@ class Plan:
 def listed(inputs: Sequence[Input], output: OutputOptions, batch: BatchOptions) -> list[Task]:
     """Every recording of this shard with all of its result files.
 
-    Raises OptionError where formats and destinations do not fit, or two recordings would have one result.
+    Raises OptionError where formats and destinations do not fit, two recordings would have one result, or a recording
+    would be replaced by one.
     """
     formats = output.formats
     for name in formats:
@@ -65,9 +66,22 @@ def listed(inputs: Sequence[Input], output: OutputOptions, batch: BatchOptions) 
                     f"{taken[path]} and {one.name} would both be written to {path}: transcribe them in separate calls"
                 )
             taken[path] = one.name
+    read = {identity for one in inputs if (identity := _identity(one.path)) is not None}
+    lost = next((path for path in taken if _identity(path) in read), None)
+    if lost is not None:
+        raise OptionError(f"{lost} is read and would be overwritten: choose another folder")
     return [
         Task(one, results, source_of(one.path)) for one, results in zip(inputs, files, strict=True) if _mine(one, batch)
     ]
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What is the same of two names of one file; None where there is none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _mine(one: Input, batch: BatchOptions) -> bool:
@@ -82,12 +96,18 @@ def without_journal(tasks: Sequence[Task], output: OutputOptions) -> Plan:
     if output.is_there:
         kept = []
     elif output.output_dir is not None and output.skip_existing:
-        kept = [task for task in tasks if not all(path.exists() for path in task.files.values())]
+        left = (replace(task, files=_missing(task)) for task in tasks)  # what is there may have been edited
+        kept = [task for task in left if task.files]
     elif not output.overwrite:
-        there = next((path for task in kept for path in task.files.values() if path.exists()), None)
+        there = next((path for task in kept for path in task.files.values() if os.path.exists(path)), None)
         if there is not None:
             raise OptionError(f"{there} exists already: add --skip-existing or --overwrite")
     return Plan(tuple(kept), output.formats, len(tasks) - len(kept))
+
+
+def _missing(task: Task) -> dict[str, Path]:
+    """The result files that are not there yet. A name that the system does not take is one: writing it says why."""
+    return {name: path for name, path in task.files.items() if not os.path.exists(path)}
 
 
 def with_journal(
@@ -112,7 +132,7 @@ def with_journal(
         missing: dict[str, Path] = {}
         for name, path in task.files.items():
             known = history.results.get(below(path, output.output_dir))
-            if path.exists():
+            if os.path.exists(path):
                 if not is_ours(path, known):
                     raise OptionError(
                         f"{path} exists already, and not as the journal knows it: add --skip-existing or --overwrite"
@@ -141,7 +161,7 @@ def _another(made_of: Source, now: Source | None) -> bool:
         return False
     try:
         return not os.path.samefile(made_of.path, now.path)
-    except OSError:  # it was moved, or is gone
+    except (OSError, ValueError):  # it was moved, or is gone; ValueError: a null byte in a damaged journal's name
         return False
 
 
@@ -155,11 +175,12 @@ def _known_failure(
 ) -> str | None:
     """Why the recording failed before and would fail again; None where trying it makes sense.
 
-    Only what is wrong with the recording itself counts: a full disk or a missing extra may be mended by now.
+    Only what is wrong in the recording itself counts: a full disk, a folder that was not mounted, a missing extra or
+    permission may be mended by now.
     """
     entry = None if task.source is None else history.entries.get(task.source.path)
     if entry is None or entry.state != "failed" or entry.source != task.source:
         return None
-    own_fault = entry.unread and entry.kind != InputNotFound.__name__
+    own_fault = entry.kind == AudioError.__name__
     same = all(entry.made.get(below(path, folder)) == made[name] for name, path in missing.items())
     return entry.error if own_fault and same else None

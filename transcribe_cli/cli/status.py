@@ -1,6 +1,7 @@
 """`transcribe status DIR`: how far the batches are that write into a folder, from their journals."""
 
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -28,9 +29,10 @@ def status(
     "begun" are recordings under way, or held by a process that was killed. Exit code: 0 nothing failed, 1 some
     recordings failed, 2 there is no journal.
     """
-    if not folder.is_dir():
+    kept = journal.journals(folder)
+    if not kept and not os.path.isdir(folder):
         raise InputNotFound(f"{folder}: no such folder; give the one that --output-dir named")
-    if not journal.journals(folder):
+    if not kept:
         raise InputError(
             f"{folder}: no journal in it; batches with --output-dir keep one, unless --no-journal is given"
         )

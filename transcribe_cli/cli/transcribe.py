@@ -87,7 +87,10 @@ def transcribe(
         raise typer.Exit(
             transcribe_manifests([Path(name) for name in manifests], options, output_options, batch_options)
         )
-    tasks = listed(find_inputs(files, output_options.include, output_options.exclude), output_options, batch_options)
+    inputs = find_inputs(files, output_options.include, output_options.exclude)
+    tasks = listed(inputs, output_options, batch_options)
+    # judged before the list is split: the shares' lines joined are those of the whole
+    named = output_options.with_filename or (len(inputs) > 1 and not output_options.no_filename)
     with contextlib.ExitStack() as stack:
         record = _journalled(tasks, options, output_options, batch_options, subtitle_options)
         plan = without_journal(tasks, output_options) if record is None else record.plan
@@ -96,7 +99,7 @@ def transcribe(
         if record is not None:
             stack.callback(record.open(options).close)
         engine = stack.enter_context(_engine(options, plan, output_options, batch_options))
-        raise typer.Exit(_Run(plan, engine, options, output_options, subtitle_options, record).go())
+        raise typer.Exit(_Run(plan, engine, options, output_options, subtitle_options, record, named).go())
 
 
 def _journalled(
@@ -140,10 +143,10 @@ class _Run:
         output: OutputOptions,
         subtitles: SubtitleOptions,
         record: "Record | None",
+        named: bool,
     ) -> None:
         self._plan, self._engine, self._options = plan, engine, options
-        self._output, self._subtitles, self._record = output, subtitles, record
-        self._named = output.with_filename or (len(plan.tasks) > 1 and not output.no_filename)
+        self._output, self._subtitles, self._record, self._named = output, subtitles, record, named
         self._recorded = recorded(options)
         self._report = Report(plan, output)
 
