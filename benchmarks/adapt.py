@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 from transcribe_cli.bundle.store import find
+from transcribe_cli.decoding import Sounding
 from transcribe_cli.evaluate import tune
 from transcribe_cli.lm import recipe
 
@@ -47,7 +48,9 @@ def main() -> None:
     print("|---" * (len(names) + 6) + "|", flush=True)
 
     def row(title: str, path: Path) -> None:
-        point = tune.sweep(arguments.rows, bundle.card.alphabet, path, [weights])[0]
+        lexicon = path.with_name(bundle.lexicon_path.name) if bundle.lexicon_path is not None else None
+        sounding = Sounding.of(bundle.card.sounds, lexicon)
+        point = tune.sweep(arguments.rows, bundle.card.alphabet, path, [weights], sounding=sounding)[0]
         rates = " | ".join(f"{100 * point.counts[name].rate:.2f}" for name in names)
         print(f"| {title} | {rates} | {100 * point.words.rate:.2f} |", flush=True)
 

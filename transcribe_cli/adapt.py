@@ -5,6 +5,7 @@ beside. No sound is needed. Steps: read and normalise, find the words that are n
 the weight at which both together predict texts that were held out, mix, write.
 """
 
+import contextlib
 import hashlib
 import json
 import math
@@ -13,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -22,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from .alphabet import Alphabet
-from .bundle.store import Bundle, find
-from .errors import InputError, ModelError, OptionError, OutputError
+from .bundle.store import Bundle, find, read_card
+from .errors import InputError, ModelError, OptionError, OutputError, TranscribeError
 from .lm import binary, files, interpolate, ngrams
 from .lm.build import BuildOptions, build
 from .lm.model import unit_of
@@ -34,6 +35,7 @@ from .options import check, option
 from .outputs import umask
 
 REPORT, HOTWORDS = "adaptation.json", "hotwords.txt"  # what an adapted model has beside a model's files
+TERMS = ("licence", "license", "notice", "copying", "readme")  # how the names of texts begin that go with a model
 HELD_OUT = 8  # every eighth sentence tells the weight; all of them make the final model
 # the bounds: the texts always count, and general English keeps half (more of them bought next to nothing, see RESULTS)
 LIGHTEST, HEAVIEST = 0.05, 0.5
@@ -205,8 +207,9 @@ def _check_free(output: Path, texts: Sequence[Path], bundle: Bundle, described: 
         raise OptionError(f"{output}: is there already: choose another folder, or give --overwrite")
     if not output.is_dir():
         raise OptionError(f"{output}: is a file: choose a folder for the model")
+    assert bundle.language_model_path is not None
     there = {path.name for path in output.iterdir()}
-    ours = {path.name for path in bundle.folder.iterdir()} | {described.name, REPORT, HOTWORDS}
+    ours = {*_copied(bundle), bundle.language_model_path.name, described.name, "card.json", REPORT, HOTWORDS}
     if REPORT not in there or there - ours:
         other = min(there - ours, default="a model that was not adapted")
         raise OptionError(f"{output}: holds {other}, which --overwrite would delete: choose another folder")
@@ -266,47 +269,69 @@ def _write_bundle(
 ) -> None:
     entry = bundle.card.language_model
     assert entry is not None
+    with replacing(output) as folder:
+        for name, path in _copied(bundle).items():
+            shutil.copy(path, folder / name)
+        binary.write(mixed, folder / entry.file)
+        with (folder / entry.file).open("rb") as file:
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+        card = read_card(bundle)
+        card["name"] = output.resolve().name
+        card["language_model"]["id"] = f"{entry.id or entry.file}, adapted"
+        card["adapted_from"] = bundle.card.id
+        sums = card.get("checksums", {})
+        if entry.file in sums:
+            sums[entry.file] = checksum
+        if "measured" in card:  # with the other language model
+            card["measured_before_adaptation"] = card.pop("measured")
+        facts = _facts(card["language_model"]["id"], mixed, report, described) | {"sha256": checksum}
+        for name, text in {
+            "card.json": json.dumps(card, indent=1, ensure_ascii=False) + "\n",
+            described.name: json.dumps(facts, indent=1, ensure_ascii=False) + "\n",
+            REPORT: json.dumps(report, indent=1, ensure_ascii=False) + "\n",
+            HOTWORDS: "".join(f"{word}\n" for word in hotwords),
+        }.items():
+            (folder / name).write_text(text, encoding="utf-8")
+
+
+def _copied(bundle: Bundle) -> dict[str, Path]:
+    """What an adapted model has from the one that it began with, by its name there; whatever else lies beside stays.
+
+    The graph, with weights that lie in a file of their own, what else the card names, and the terms of use.
+    """
+    named = {bundle.card.lexicon, *bundle.card.checksums}
+    found = {bundle.card.graph: bundle.graph_path}
+    for path in sorted(bundle.folder.iterdir()):
+        terms = path.name.lower().startswith(TERMS)
+        if path.is_file() and (terms or path.name in named or path.name == f"{bundle.graph_path.name}.data"):
+            found.setdefault(path.name, path)
+    return found
+
+
+@contextlib.contextmanager
+def replacing(output: Path) -> Iterator[Path]:
+    """An empty folder that takes `output`'s place, whole, when the block ends; ended early, nothing has changed.
+
+    Raises OutputError, with the reason, where the system refuses.
+    """
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output = output.resolve()  # a link stays one, and "." has a name
-        work = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
-        folder, old = work / "new", work / "old"
+        place = output.resolve()  # a link stays one, and "." has a name
+        work = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+        new, old = work / "new", work / "old"
         try:
-            folder.mkdir()
-            for path in bundle.folder.iterdir():
-                if path.is_file() and path.name not in (entry.file, described.name, "card.json"):
-                    shutil.copy(path, folder / path.name)
-            binary.write(mixed, folder / entry.file)
-            with (folder / entry.file).open("rb") as file:
-                checksum = hashlib.file_digest(file, "sha256").hexdigest()
-            card = json.loads((bundle.folder / "card.json").read_text(encoding="utf-8"))
-            card["name"] = output.name
-            card["language_model"]["id"] = f"{entry.id or entry.file}, adapted"
-            card["adapted_from"] = bundle.card.id
-            sums = card.get("checksums", {})
-            if entry.file in sums:
-                sums[entry.file] = checksum
-            if "measured" in card:  # with the other language model
-                card["measured_before_adaptation"] = card.pop("measured")
-            facts = _facts(card["language_model"]["id"], mixed, report, described) | {"sha256": checksum}
-            for name, text in {
-                "card.json": json.dumps(card, indent=1, ensure_ascii=False) + "\n",
-                described.name: json.dumps(facts, indent=1, ensure_ascii=False) + "\n",
-                REPORT: json.dumps(report, indent=1, ensure_ascii=False) + "\n",
-                HOTWORDS: "".join(f"{word}\n" for word in hotwords),
-            }.items():
-                (folder / name).write_text(text, encoding="utf-8")
-            folder.chmod(0o777 & ~umask())
-            if output.exists():
-                os.replace(output, old)
-            try:
-                os.replace(folder, output)
-            except OSError:
-                if old.exists():
-                    os.replace(old, output)
-                raise
+            new.mkdir()
+            yield new
+            new.chmod(0o777 & ~umask())
+            if place.exists():
+                os.replace(place, old)
+            os.replace(new, place)
         finally:
+            if old.exists() and not place.exists():  # a signal, too, may come between the two
+                os.replace(old, place)
             shutil.rmtree(work, ignore_errors=True)
+    except TranscribeError:
+        raise
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror or error})") from error
 

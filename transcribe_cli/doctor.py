@@ -1,6 +1,7 @@
 """Is this installation well? Versions, model, processor, providers and a second of speech through the whole way.
 
 Every check gives a `Finding`; what is broken says how it is mended. Nothing is changed and nothing leaves the machine.
+Other libraries, and the rooms that load them, are imported within the checks: one that is broken is a finding too.
 """
 
 import importlib
@@ -8,22 +9,29 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import sys
+import tempfile
 import time
+import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from . import __version__
-from .bundle import store
-from .bundle.providers import look
-from .bundle.session import RuntimeOptions, usable_cores
 from .errors import TranscribeError
-from .pipeline import ModelOptions, Options, Recogniser
 
+DEFAULT = "en"  # as in `bundle.store`, which loads NumPy
 GOOD, NOTE, BROKEN = "good", "note", "broken"
-NEEDED = ("numpy", "onnxruntime", "soundfile", "soxr", "typer", "rich", "ufal-kenlm")
+NEEDED = {  # distribution → module
+    "numpy": "numpy",
+    "onnxruntime": "onnxruntime",
+    "soundfile": "soundfile",
+    "soxr": "soxr",
+    "typer": "typer",
+    "rich": "rich",
+    "ufal-kenlm": "kenlm",
+}
+ON_NUMPY = ("onnxruntime", "soundfile", "soxr")
 EXTRAS = {  # extra → (module that tells whether it is there, what it adds)
     "media": ("av", "m4a, mp4, webm, mkv and the sound of any video"),
     "fast": ("ctc_beam_decoder", "a beam search in C++ for letters alone (`--no-lm`), about twice as fast"),
@@ -34,6 +42,7 @@ EXTRAS = {  # extra → (module that tells whether it is there, what it adds)
     "train": ("torch", "training, fine-tuning and export of models"),
 }
 TEST_SECONDS = 8.0  # of sound for the self-test: about a second's work where things are slow
+TEST_RATE = 44100  # of its recording, which no model takes: it has to be resampled
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +71,14 @@ def examine(model: str, self_test: bool = True) -> Iterator[Finding]:
             yield from check()
         except TranscribeError as error:
             yield Finding(topic, BROKEN, " ".join(str(error).split()), "install the package again, or see `models`")
+        except ImportError as error:
+            yield Finding(topic, BROKEN, _reason(error), "mend first what is broken of the packages")
         except Exception as error:  # whatever a broken installation throws is what is looked for
-            reason = f"{type(error).__name__}: {error}"
-            yield Finding(topic, BROKEN, " ".join(reason.split())[:200], "install the package again")
+            yield Finding(topic, BROKEN, _reason(error), "install the package again")
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def _program() -> Iterator[Finding]:
@@ -81,18 +95,26 @@ def _packages() -> Iterator[Finding]:
     lost = [name for name, version in found.items() if version is None]
     if lost:
         yield Finding("packages", BROKEN, f"not installed: {', '.join(lost)}", f"pip install {' '.join(lost)}")
-    there = ", ".join(f"{name} {version}" for name, version in found.items() if version is not None)
-    yield Finding("packages", GOOD, there)
-    # named, not imported: which room may use them is another matter than whether they can be loaded
-    importlib.import_module("kenlm")
-    soundfile = importlib.import_module("soundfile")
-    yield Finding("packages", GOOD, f"libsndfile {soundfile.__libsndfile_version__} opens, kenlm opens")
+    loaded = []
+    for name in [name for name in found if name not in lost]:
+        if name in ON_NUMPY and "numpy" not in sys.modules:  # its fault would be said of each of them again
+            continue
+        try:
+            # by its name: which room may import it is another matter than whether it can be loaded
+            module = importlib.import_module(NEEDED[name])
+            inner = f" with libsndfile {module.__libsndfile_version__}" if name == "soundfile" else ""
+            loaded.append(f"{name} {found[name]}{inner}")
+        except Exception as error:  # a library of the system that lacks, or is too old
+            what = f"{name} {found[name]} is installed and cannot be loaded: {_reason(error)}"
+            yield Finding("packages", BROKEN, what, f"pip install --force-reinstall {name}")
+    yield Finding("packages", GOOD, f"{', '.join(loaded) or 'none'} can be loaded")
 
 
 def _processor() -> Iterator[Finding]:
     name, flags = processor()
     known = [shown for flag, shown in FLAGS.items() if flag in flags]
-    what = f"{name or platform.machine()}, {usable_cores()} of {os.cpu_count()} cores usable"
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    what = f"{name or platform.machine()}, {usable} of {os.cpu_count()} cores usable"
     if flags:
         what += f", {', '.join(known) or 'none of AVX2, AVX-512, VNNI'}"
     yield Finding("processor", GOOD, what)
@@ -128,6 +150,8 @@ def processor() -> tuple[str, frozenset[str]]:
 
 
 def _models(model: str) -> Iterator[Finding]:
+    from .bundle import store
+
     chosen = store.find(model)
     found = [(name, str(folder)) for name, folder in store.names()]
     if str(chosen.folder) not in (folder for _, folder in found):
@@ -150,6 +174,9 @@ def _models(model: str) -> Iterator[Finding]:
 
 
 def _providers(model: str) -> Iterator[Finding]:
+    from .bundle import store
+    from .bundle.providers import look
+
     found = look(store.find(model))
     yield Finding("providers", GOOD, f"in use: {_short(found.in_use)}; offered: {_short(found.available)}")
     if found.cause is not None:
@@ -158,22 +185,35 @@ def _providers(model: str) -> Iterator[Finding]:
 
 
 def _self_test(model: str) -> Iterator[Finding]:
+    import numpy as np
+
+    from .pipeline import ModelOptions, Options, Recogniser
+
     begun = time.perf_counter()
-    options = Options(model=ModelOptions(model=model), runtime=RuntimeOptions())
-    with Recogniser(options) as recogniser:
+    with (
+        Recogniser(Options(model=ModelOptions(model=model))) as recogniser,
+        tempfile.TemporaryDirectory(prefix="transcribe-doctor-") as folder,
+    ):
         loaded = time.perf_counter() - begun
-        rate = recogniser.bundle.card.sample_rate
-        noise = np.random.default_rng(0).normal(scale=0.02, size=int(TEST_SECONDS * rate)).astype(np.float32)
-        recogniser.transcribe(noise[: rate // 2])  # the first run makes plans
+        path = Path(folder) / "noise.wav"
+        noise = np.random.default_rng(0).normal(scale=0.02 * 32768, size=int(TEST_SECONDS * TEST_RATE))
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 2, TEST_RATE, 0, "NONE", ""))
+            file.writeframes(noise.astype("<i2").tobytes())
+        recogniser.transcribe(np.zeros(recogniser.bundle.card.sample_rate // 2, np.float32))  # the first makes plans
         begun = time.perf_counter()
-        recogniser.transcribe(noise)
+        heard = recogniser.transcribe(path).duration_seconds
         spent = time.perf_counter() - begun
         network = recogniser.network
         where = f"{network.device}, {network.threads} threads"
+    if abs(heard - TEST_SECONDS) > 0.01:
+        what = f"of a recording of {TEST_SECONDS:.0f} s, {heard:.2f} s were read"
+        yield Finding("self-test", BROKEN, what, "pip install --force-reinstall soundfile soxr")
+        return
     yield Finding(
         "self-test",
         GOOD,
-        f"loaded in {loaded:.2f} s; {TEST_SECONDS:.0f} s of sound in {spent:.2f} s on {where}: "
+        f"loaded in {loaded:.2f} s; a WAV of {TEST_SECONDS:.0f} s in {spent:.2f} s on {where}: "
         f"{TEST_SECONDS / spent:.0f} × real time (one window, so one thread)",
     )
 

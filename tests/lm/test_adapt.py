@@ -1,13 +1,23 @@
 """A model taught by plain text: what it learns, what it says, what it leaves alone."""
 
 import json
+import os
 from pathlib import Path
 
+import onnx
 import pytest
 import soundfile
 import toy_model
 
-from transcribe_cli.adapt import AdaptOptions, adapt, canary_sentences, find_weight, propose_hotwords, read_texts
+from transcribe_cli.adapt import (
+    AdaptOptions,
+    adapt,
+    canary_sentences,
+    find_weight,
+    propose_hotwords,
+    read_texts,
+    replacing,
+)
 from transcribe_cli.alphabet import Alphabet
 from transcribe_cli.bundle.store import find
 from transcribe_cli.cli import run
@@ -169,6 +179,75 @@ def test_only_an_adapted_model_gives_way_and_only_when_asked(toy: Path) -> None:
     Path("file").write_text("x")
     with pytest.raises(OptionError, match="file: is a file"):
         adapt(notes, Path("file"), "toy", AdaptOptions(overwrite=True))
+
+
+class Ended(BaseException):
+    """What a signal becomes on its way to the edge."""
+
+
+@pytest.mark.parametrize("interrupted", [1, 2])
+def test_a_signal_between_the_renames_takes_no_model_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: int
+) -> None:
+    model = tmp_path / "mine"
+    model.mkdir()
+    (model / "old").touch()
+    rename, calls = os.replace, []
+
+    def replace(source: Path, target: Path) -> None:
+        rename(source, target)
+        calls.append(target)
+        if len(calls) == interrupted:
+            raise Ended
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(Ended), replacing(model) as folder:
+        (folder / "new").touch()
+    assert [path.name for path in model.iterdir()] == [["old"], ["new"]][interrupted - 1]
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_block_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), replacing(tmp_path / "mine"):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("flag", ["--manifest", "--canary"])
+def test_a_manifest_that_is_not_there_is_told_before_anything_is_written(
+    toy: Path, capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    assert run(["adapt", "notes", "-o", "mine", "--model", "toy", flag, "nowhere.jsonl"]) == 2
+    assert "nowhere.jsonl: no such manifest" in capsys.readouterr().err
+    assert not Path("mine").exists()
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_of_a_graph_among_other_files_only_the_model_is_taken(toy: Path, beside: bool) -> None:
+    folder = Path("downloads")
+    folder.mkdir()
+    graph, card = toy_model.graph(), json.loads(Path("models/toy/card.json").read_text())
+    onnx.helper.set_model_props(graph, {"card": json.dumps(card)})
+    onnx.save(graph, folder / "a model.onnx")
+    (folder / "lm.bin").write_bytes(Path("models/toy/lm.bin").read_bytes())
+    (folder / "holiday.mp3").touch()
+    if beside:
+        (folder / "card.json").write_text(json.dumps(card))
+    adapt([Path("notes")], Path("mine"), str(folder / "a model.onnx"))
+    names = {"adaptation.json", "card.json", "hotwords.txt", "lm.bin", "lm.json", "model.onnx"}
+    assert {path.name for path in Path("mine").iterdir()} == names
+    toy_model.speak(Path("a.wav"), "gaffed decaf")
+    assert run(["a.wav", "--model", "./mine", "-o", "a.txt"]) == 0
+    assert Path("a.txt").read_text() == "gaffed decaf\n"
+
+
+def test_a_folders_other_files_are_neither_taken_along_nor_replaced(toy: Path) -> None:
+    Path("models/toy/holiday.mp3").touch()
+    adapt([Path("notes")], Path("mine"), "toy")
+    assert not Path("mine/holiday.mp3").exists()
+    Path("mine/holiday.mp3").touch()
+    with pytest.raises(OptionError, match=r"holds holiday\.mp3, which --overwrite would delete"):
+        adapt([Path("notes")], Path("mine"), "toy", AdaptOptions(overwrite=True))
 
 
 @pytest.mark.parametrize("output", ["notes", ".", "models/toy"])

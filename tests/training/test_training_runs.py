@@ -446,7 +446,8 @@ def test_what_is_exported_says_what_pytorch_says_and_carries_its_card(beeps, tin
     data["language_model"] = {"file": "lm.bin", "lm_weight": 0.4}
     data["checksums"]["lm.bin"] = "00"
     (tmp_path / "int8/card.json").write_text(json.dumps(data))
-    export.export([tmp_path / "run/last.pt"], tmp_path / "int8", "1.3", "int8")
+    (tmp_path / "int8/lm.bin").write_bytes(b"words")
+    export.export([tmp_path / "run/last.pt"], tmp_path / "int8", "1.3", "int8", overwrite=True)
     card = export.load_bundle(tmp_path / "int8")
     assert (card.version, card.language_model.lm_weight, card.checksums["lm.bin"]) == ("1.3", 0.4, "00")
     lines = export.measure_bundle(tmp_path / "float32", beeps / "dev.jsonl", limit=2)
@@ -490,7 +491,7 @@ def test_a_network_of_letters_and_sounds_is_exported_with_a_lexicon_for_its_lang
         recogniser.transcribe(np.zeros(16000, np.float32))
 
     # exported again, it keeps both; without a language model greedy reading spells by the whole dictionary
-    export.export([tmp_path / "run/last.pt"], bundle, "2", "float32")
+    export.export([tmp_path / "run/last.pt"], bundle, "2", "float32", overwrite=True)
     assert verify(find(str(bundle))) == {"model.onnx": True, "lm.bin": True, "lexicon.gz": True}
     export.export([tmp_path / "run/last.pt"], tmp_path / "bare", "1", "float32")
     bare = lexicon.load(find(str(tmp_path / "bare")).lexicon_path)
@@ -524,21 +525,21 @@ def test_a_graph_without_names_or_of_another_network_begins_nothing(beeps, tmp_p
 
 def test_checkpoints_are_whole_or_not_there(tmp_path, monkeypatch):
     path = tmp_path / "a.pt"
-    checkpoint.save({"model": {"w": torch.ones(2)}}, path)
+    checkpoint.save({"options": {}, "model": {"w": torch.ones(2)}}, path)
 
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="free some space"):
-        checkpoint.save({"model": {"w": torch.zeros(2)}}, path)
+        checkpoint.save({"options": {}, "model": {"w": torch.zeros(2)}}, path)
     assert checkpoint.load(path)["model"]["w"].tolist() == [1, 1]
     assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
 
 
 def test_damaged_checkpoints_are_named(tmp_path):
     (tmp_path / "a.pt").write_bytes(b"PK half of it")
-    with pytest.raises(TrainingError, match=r"a\.pt"):
+    with pytest.raises(TrainingError, match=r"a\.pt.*delete it to start anew"):  # where a run would go on from it
         checkpoint.load(tmp_path / "a.pt")
     with pytest.raises(TrainingError, match="no such"):
         checkpoint.load(tmp_path / "b.pt")
@@ -546,7 +547,7 @@ def test_damaged_checkpoints_are_named(tmp_path):
 
 def test_the_mean_of_checkpoints_is_the_mean_of_their_weights(tmp_path):
     for i in range(3):
-        checkpoint.save({"model": {"w": torch.full((2,), float(i))}}, tmp_path / f"{i}.pt")
+        checkpoint.save({"options": {}, "model": {"w": torch.full((2,), float(i))}}, tmp_path / f"{i}.pt")
     assert checkpoint.average([tmp_path / f"{i}.pt" for i in range(3)])["w"].tolist() == [1, 1]
 
 

@@ -44,6 +44,9 @@ def adapt(
 
     The new folder is a model like any other. hotwords.txt in it proposes words for --hotwords-file.
     """
+    for path in (manifest, canary):
+        if path is not None:
+            read_manifest(path)  # refuses what is none before the work
     made = adapt_model(notes, output, model, adapt_options, _say)
     _tell(made)
     for name, path in (("your recordings", manifest), ("the canary recordings", canary)):

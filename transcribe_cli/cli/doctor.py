@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..bundle.store import DEFAULT
+from ..doctor import DEFAULT
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 SIGNS = {"good": "ok ", "note": "–  ", "broken": "!! "}

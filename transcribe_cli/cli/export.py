@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ..errors import MissingExtra, OptionError
+from .messages import show_warnings
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -16,6 +17,7 @@ WEIGHTS = ("float16", "float32", "int8")
 def export(
     checkpoints: Annotated[list[Path], typer.Argument(help="one checkpoint, or several whose weights are averaged")],
     out: Annotated[Path, typer.Option("--out", "-o", help="folder of the bundle")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace the model in the output folder")] = False,
     start: Annotated[
         Path | None, typer.Option(help="bundle or checkpoint that training began with: half of its weights are taken")
     ] = None,
@@ -39,18 +41,23 @@ def export(
         raise OptionError(f"--weights {weights}: choose one of {', '.join(WEIGHTS)}")
     try:
         from ..training import export as exporting
-        from ..training import options
+        from ..training import manifest, options
     except ImportError as error:
         raise MissingExtra("exporting", error.name or "torch", "train") from error
+    show_warnings(quiet=False)
     extra = options.load(card).card if card is not None else {}
+    if measure is not None:
+        manifest.read(measure)  # refuses what is none before the work
+        measure = measure.resolve()
+    place = out.resolve()  # the folder is replaced: were it the current one, relative names would lead nowhere
     kept = exporting.KEPT_FLOAT if keep_float is None else tuple(keep_float)
-    difference = exporting.export(checkpoints, out, model_version, weights, extra, kept, ragged, lm, start)
-    size = sum(path.stat().st_size for path in out.iterdir() if path.is_file())
+    difference = exporting.export(checkpoints, out, model_version, weights, extra, kept, ragged, lm, start, overwrite)
+    size = sum(path.stat().st_size for path in place.iterdir() if path.is_file())
     print(f"{out}: {size / 1e6:.1f} MB, {weights}")
     print(
         f"against PyTorch: log-probabilities differ by at most {difference.largest:.2g}, "
         f"{difference.other_best} of {difference.rows} rows have another best token"
     )
     if measure is not None:
-        for line in exporting.measure_bundle(out, measure, limit):
+        for line in exporting.measure_bundle(place, measure, limit):
             print(line)

@@ -25,17 +25,39 @@ def save(state: dict[str, Any], path: Path) -> None:
         ) from error
 
 
-def load(path: Path) -> dict[str, Any]:
-    """Reads a state; nothing in it is executed. Raises TrainingError when it is missing or damaged."""
+def load(path: Path, cure: str = "delete it to start anew") -> dict[str, Any]:
+    """Reads a state with its "options" and "model"; nothing in it is executed.
+
+    cure: what to do about a file that is none; a run that goes on from it has another than a command that only reads.
+    Raises TrainingError when it is missing, unreadable, damaged or something else.
+    """
+    if path.is_dir():
+        raise TrainingError(f"{path}: is a folder, not a checkpoint: {_inside(path)}")
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        file = path.open("rb")
     except FileNotFoundError as error:
         raise TrainingError(f"{path}: no such checkpoint") from error
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
-        raise TrainingError(
-            f"{path} is no checkpoint of this program or is damaged: delete it to start anew"
-        ) from error
+    except OSError as error:
+        raise TrainingError(f"{path}: the checkpoint cannot be read ({error.strerror or error})") from error
+    try:
+        with file:
+            state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    # of half a file PyTorch looks for the end in front of the beginning, which is an OSError
+    except (OSError, RuntimeError, EOFError, LookupError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        raise TrainingError(f"{path} is no checkpoint of this program or is damaged: {cure}") from error
+    if not isinstance(state, dict) or not all(isinstance(state.get(key), dict) for key in ("options", "model")):
+        raise TrainingError(f"{path} is no checkpoint of this program, which holds options and a model: {cure}")
+    if not all(isinstance(value, torch.Tensor) for value in state["model"].values()):
+        raise TrainingError(f"{path} is no checkpoint of this program: its model is not of weights: {cure}")
     return state
+
+
+def _inside(folder: Path) -> str:
+    """What to name in place of a folder."""
+    if (folder / "card.json").exists():
+        return "it is a model already; name the checkpoint (.pt) that it was made of"
+    found = sorted(folder.glob("*.pt"))
+    return f"name one in it, such as {found[0]}" if found else "name a .pt file of a training run"
 
 
 def average(paths: list[Path]) -> dict[str, torch.Tensor]:

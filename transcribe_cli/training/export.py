@@ -8,9 +8,13 @@ batch, and a graph that differs is refused.
 import hashlib
 import json
 import logging
+import math
+import shutil
 import time
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +26,15 @@ import onnxruntime
 import torch
 from torch import Tensor
 
+from .. import emission
+from ..adapt import replacing
 from ..alphabet import Alphabet
 from ..bundle.card import FORMAT, Card, parse
-from ..bundle.store import sha256
+from ..bundle.session import Network, RuntimeOptions
+from ..bundle.store import Bundle, find, sha256
 from ..ctc.collapse import greedy
-from ..errors import ModelError, TrainingError
-from ..features import FeatureRecipe, finish, frames
+from ..errors import ModelError, OptionError, OutputError, TrainingError
+from ..features import FeatureRecipe
 from ..lm.model import LanguageModel
 from ..outputs import write_atomically
 from . import cache, checkpoint, manifest, measure
@@ -38,11 +45,14 @@ from .pronounce import lexicon_of
 from .units import CHARACTERS, WORD_END, build, dictionary
 from .weights import begin
 
+logger = logging.getLogger(__name__)
+
 TOLERANCE = 1e-4  # between PyTorch and ONNX Runtime, in log-probability
 OPSET = 17
 LEXICON = "lexicon.gz"
 # what follows attention does a quarter of all that int8 does to the log-probabilities, for a fortieth of the operations
 KEPT_FLOAT = ("attention/out",)
+CURE = "choose another checkpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +74,67 @@ def restore(
 
     Raises TrainingError when they do not fit together.
     """
-    states = [checkpoint.load(path) for path in paths]
+    states = [checkpoint.load(path, CURE) for path in paths]
     options = from_dict(states[0]["options"], str(paths[0]))
-    others = [from_dict(state["options"], str(path)) for state, path in zip(states, paths, strict=True)]
-    if any(other.network != options.network for other in others):
-        raise TrainingError(f"{', '.join(map(str, paths))}: checkpoints of different networks cannot be averaged")
+    _check_alike(paths, states)
     weights = checkpoint.mean([state["model"] for state in states])
-    if start is not None:
-        weights = _halfway(weights, begin(start), start)
-    tokens = states[0].get("tokens", list(CHARACTERS.tokens))
-    alphabet = Alphabet(tuple(tokens), boundary=states[0].get("boundary", " "))
+    tokens, boundary, *_ = _writes(states[0], options)
+    alphabet = Alphabet(tokens, boundary=boundary)
     sounds = None
     if options.network.auxiliary_layer and (options.data.units, options.data.auxiliary_units) == ("char", "phoneme"):
         sounds = build("phoneme", []).alphabet
         sounds = Alphabet(sounds.tokens, sounds.blank, boundary=WORD_END)
+    if start is not None:
+        _check_beginning(start, states[0], alphabet, sounds)
+        weights = _halfway(weights, begin(start), start)
     network = untrained(options.network, len(alphabet), len(sounds) if sounds else 0)
     if sounds is None:
         weights = {key: value for key, value in weights.items() if "auxiliary" not in key}
-    if not any(key.startswith("head.") for key in weights):  # trained over a cache: the encoder is as it was
-        network.encoder.load_state_dict(pretrained(options.network).state_dict())
-        network.head.load_state_dict(weights)
-    else:
-        network.load_state_dict(weights)
+    try:
+        if not any(key.startswith("head.") for key in weights):  # trained over a cache: the encoder is as it was
+            network.encoder.load_state_dict(pretrained(options.network).state_dict())
+            network.head.load_state_dict(weights)
+        else:
+            network.load_state_dict(weights)
+    except RuntimeError as error:  # PyTorch lists every name, a line each
+        raise TrainingError(f"{paths[0]}: its weights do not fit the network that it describes: {CURE}") from error
+    if not all(value.isfinite().all() for value in network.state_dict().values()):
+        raise TrainingError(f"{', '.join(map(str, paths))}: weights that are no finite numbers: {CURE}")
     return network.eval(), options, alphabet, sounds
+
+
+def _check_alike(paths: Sequence[Path], states: Sequence[dict[str, Any]]) -> None:
+    """Raises TrainingError where the mean of the checkpoints would mean nothing."""
+    together = ", ".join(map(str, paths))
+    options = [from_dict(state["options"], str(path)) for state, path in zip(states, paths, strict=True)]
+    if any(other.network != options[0].network for other in options):
+        raise TrainingError(f"{together}: checkpoints of different networks cannot be averaged")
+    first = _writes(states[0], options[0])
+    if any(_writes(state, other) != first for state, other in zip(states, options, strict=True)):
+        raise TrainingError(f"{together}: checkpoints that write different alphabets or units cannot be averaged")
+    shapes = [{key: value.shape for key, value in state["model"].items()} for state in states]
+    if any(other != shapes[0] for other in shapes):
+        raise TrainingError(f"{together}: checkpoints with different weights cannot be averaged")
+
+
+def _writes(state: dict[str, Any], options: RunOptions) -> tuple[tuple[str, ...], str | None, str, Any]:
+    """What the rows of a checkpoint's network mean: tokens, boundary, kind of units, and an auxiliary head's units."""
+    second = (options.data.auxiliary_units, state.get("auxiliary")) if options.network.auxiliary_layer else None
+    return tuple(state.get("tokens", CHARACTERS.tokens)), state.get("boundary", " "), options.data.units, second
+
+
+def _check_beginning(start: Path, state: dict[str, Any], alphabet: Alphabet, sounds: Alphabet | None) -> None:
+    """Raises TrainingError where the beginning's rows mean something else. What one of them lacks is no matter."""
+    if start.suffix == ".pt":
+        before = checkpoint.load(start, CURE)
+        *ours, own = _writes(state, from_dict(state["options"], "checkpoint"))
+        *theirs, other = _writes(before, from_dict(before["options"], str(start)))
+        same = ours == theirs and (own == other or own is None or other is None)
+    else:
+        bundle = load_bundle(start)
+        same = bundle.alphabet == alphabet and (bundle.sounds == sounds or bundle.sounds is None or sounds is None)
+    if not same:
+        raise TrainingError(f"{start}: writes another alphabet or other units: not what this training began with")
 
 
 def _halfway(weights: dict[str, Tensor], began: dict[str, Tensor], start: Path) -> dict[str, Tensor]:
@@ -104,7 +152,7 @@ def load_bundle(folder: Path) -> Card:
     """The card of a bundle's folder. Raises ModelError."""
     try:
         return parse((folder / "card.json").read_text(encoding="utf-8"), str(folder))
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{folder}: no card.json to be read there; name a model's folder") from error
 
 
@@ -144,7 +192,10 @@ def session(model: bytes | Path, threads: int = 1, save: Path | None = None) -> 
 
 
 def compare(network: Recogniser, model: Path | bytes, seed: int = 0) -> Difference:
-    """PyTorch against ONNX Runtime on single inputs of several lengths and on a batch of them."""
+    """PyTorch against ONNX Runtime on single inputs of several lengths and on a batch of them.
+
+    The largest difference is NaN or infinite where either gives values that are no finite numbers.
+    """
     rng, graph = np.random.default_rng(seed), session(model)
     sizes = [37, 100, 313, 1000]
     singles = [rng.normal(0, 0.5, (1, 80, size)).astype(np.float32) for size in sizes]
@@ -158,14 +209,18 @@ def compare(network: Recogniser, model: Path | bytes, seed: int = 0) -> Differen
         with torch.inference_mode():
             wanted = network(torch.from_numpy(one), length)[0][0].numpy()
         for found in (run(graph, one[0].T), batch[i, : len(wanted)]):
-            largest = max(largest, float(np.abs(found - wanted).max()))
+            with np.errstate(invalid="ignore"):  # ∞ − ∞ is NaN, which np.maximum keeps and max does not
+                largest = float(np.maximum(largest, np.abs(found - wanted).max()))
             other += int((found.argmax(1) != wanted.argmax(1)).sum())
             rows += len(wanted)
     return Difference(largest, other, rows)
 
 
 def halve(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Stores large float32 weights as float16 and casts them when the graph is loaded: half the size, float32 sums."""
+    """Stores large float32 weights as float16 and casts them when the graph is loaded: half the size, float32 sums.
+
+    Raises TrainingError where float16 cannot hold a weight.
+    """
     graph = model.graph
     for one in list(graph.initializer):
         array = onnx.numpy_helper.to_array(one)
@@ -182,7 +237,11 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _store_half(graph: onnx.GraphProto, name: str, array: npt.NDArray[np.float32]) -> None:
-    stored = onnx.numpy_helper.from_array(array.astype(np.float16), name + "_half")
+    with np.errstate(over="ignore"):
+        half = array.astype(np.float16)
+    if not np.isfinite(half).all():  # recurrent operators make plain numbers of NaN: the outputs do not show it
+        raise TrainingError(f"float16 cannot hold the largest weights ({name}): try --weights float32")
+    stored = onnx.numpy_helper.from_array(half, name + "_half")
     graph.initializer.append(stored)
     graph.node.insert(0, onnx.helper.make_node("Cast", [stored.name], [name], to=onnx.TensorProto.FLOAT))
 
@@ -247,16 +306,7 @@ def _units(alphabet: Alphabet) -> dict[str, Any]:
 
 
 def write(model: onnx.ModelProto, data: dict[str, Any], folder: Path) -> None:
-    """Writes model.onnx, which carries the card, and card.json with its checksum; each appears whole or not at all.
-
-    A language model that a card in the folder names stays with its weights and checksum, and so does a lexicon for it.
-    """
-    if (folder / "card.json").exists():
-        before = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        stays = ("language_model", "lexicon") if "sounds" in data else ("language_model",)
-        data = {**{key: before[key] for key in stays if key in before}, **data}
-        kept = {name: value for name, value in before.get("checksums", {}).items() if name != data["graph"]}
-        data = {**data, "checksums": {**kept, **data.get("checksums", {})}}
+    """Writes model.onnx, which carries the card, and card.json with its checksum; each appears whole or not at all."""
     for old in [entry for entry in model.metadata_props if entry.key == "card"]:
         model.metadata_props.remove(old)
     model.metadata_props.add(key="card", value=json.dumps(data, ensure_ascii=False))
@@ -277,7 +327,6 @@ def attach(folder: Path, path: Path | None = None) -> None:
     data = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     checksums = data.setdefault("checksums", {})
     if path is not None:
-        LanguageModel.load(path)  # refuses what is none before anything is written
         write_atomically(folder / "lm.bin", path.read_bytes())
         others = {key: value for key, value in data.items() if key not in ("language_model", "lexicon")}
         data = {"language_model": {"file": "lm.bin", "id": path.stem}, **others}
@@ -294,40 +343,113 @@ def attach(folder: Path, path: Path | None = None) -> None:
 def export(
     paths: Sequence[Path], folder: Path, version: str, weights: str = "float16", extra: dict[str, Any] | None = None,
     keep_float: Sequence[str] = KEPT_FLOAT, ragged: bool = False, language_model: Path | None = None,
-    start: Path | None = None,
+    start: Path | None = None, overwrite: bool = False,
 ) -> Difference:  # fmt: skip
-    """Checkpoints → a bundle in `folder`; weights: float32, float16 (stored so, computed in float32) or int8.
+    """Checkpoints → a bundle in `folder`, whole or not at all; until it is whole, what was there stays.
 
+    weights: float32, float16 (stored so, computed in float32) or int8.
     ragged: a graph that takes lengths, so that unequal windows can share a batch on a GPU.
     language_model: a file to go into the bundle; see `attach`.
     start: what the training began with, half of which is taken; see `restore`.
+    overwrite: a model that is there gives way; its language model stays where it fits, and so do files of other kinds.
 
-    Raises TrainingError when the float32 graph differs from PyTorch by more than the tolerance.
+    Raises OptionError when the folder is taken, TrainingError when the checkpoints do not fit together, when the
+    float32 graph differs from PyTorch by more than the tolerance or when outputs are no finite numbers.
     """
+    before = _what_is_there(folder, overwrite)
+    if language_model is not None:
+        LanguageModel.load(language_model)  # refuses what is none before the work
     network, options, alphabet, sounds = restore(paths, start)
-    folder.mkdir(parents=True, exist_ok=True)
-    plain = folder / "float32.onnx.part"
-    try:
+    data = card(options, alphabet, version, {"weights": weights, **(extra or {})}, ragged, sounds)
+    after, gone = _checked(data), set[str]()
+    if before is not None:
+        data, gone = _take_over(data, after, before, folder, own_model=language_model is not None)
+    with replacing(folder) as new:
+        plain = new / "float32.onnx.part"
         to_onnx(network, plain, ragged)
         exact = compare(network, plain)
+        if not math.isfinite(exact.largest):
+            raise TrainingError(f"{paths[0]}: the network's outputs are no finite numbers: not exported; {CURE}")
         if not exact.largest <= TOLERANCE:
             raise TrainingError(f"the ONNX graph differs from PyTorch by {exact.largest:.2g}: not exported")
         if weights == "int8":
-            small = folder / "int8.onnx.part"
+            small = new / "int8.onnx.part"
             quantise(plain, small, keep_float)
             model = onnx.load(small)
             small.unlink()
         else:
             model = onnx.load(plain)
+        plain.unlink()
         if weights != "float32":
             model = halve(model)
         difference = compare(network, model.SerializeToString())
-        data = card(options, alphabet, version, {"weights": weights, **(extra or {})}, ragged, sounds)
-        write(model, data, folder)
-        attach(folder, language_model)
-    finally:
-        plain.unlink(missing_ok=True)
+        if not math.isfinite(difference.largest):
+            raise TrainingError(f"stored as {weights}, the outputs are no finite numbers: try --weights float32")
+        # so that a card of another alphabet is refused when the model is loaded
+        model.graph.output[0].type.tensor_type.shape.dim[2].dim_value = len(alphabet) + len(sounds or ())
+        if before is not None:
+            top = str(folder)
+            shutil.copytree(folder, new, ignore=lambda at, _: gone if at == top else (), dirs_exist_ok=True)
+        write(model, data, new)
+        attach(new, language_model)
     return difference
+
+
+def _what_is_there(folder: Path, overwrite: bool) -> Card | None:
+    """The card of the model that is to give way, None where there is none. Raises OptionError: the place is taken.
+
+    Only a model gives way: what else a folder holds would be in its way, or lost.
+    """
+    try:
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return None
+        if not folder.is_dir():
+            raise OptionError(f"{folder}: is a file: choose a folder for the model")
+        if not (folder / "card.json").is_file():
+            other = min(path.name for path in folder.iterdir())
+            raise OptionError(f"{folder}: holds {other} and no model: choose another folder")
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    if not overwrite:
+        raise OptionError(f"{folder}: holds a model already: choose another folder, or give --overwrite")
+    try:
+        return load_bundle(folder)
+    except ModelError as error:
+        raise OptionError(f"{error}: such a model is not replaced: remove it, or choose another folder") from error
+
+
+def _checked(data: dict[str, Any]) -> Card:
+    """What a reader makes of the card; what a config brings into it may break it. Raises OptionError."""
+    try:
+        return parse(json.dumps(data), "--card")
+    except (ModelError, TypeError) as error:
+        raise OptionError(f"the card would not be readable ({error}): mend [card] of the config") from error
+
+
+def _take_over(
+    data: dict[str, Any], after: Card, before: Card, folder: Path, own_model: bool
+) -> tuple[dict[str, Any], set[str]]:
+    """The new card with the old one's language model and lexicon where they fit, and the files that are not kept."""
+    old = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    fits, entry, gone = before.alphabet == after.alphabet and not own_model, before.language_model, {"card.json"}
+    gone |= {before.graph, after.graph}
+    if entry is not None:
+        there = (folder / entry.file).is_file()
+        if fits and there:
+            data = {"language_model": old["language_model"], **data}
+        else:
+            gone |= {entry.file, str(Path(entry.file).with_suffix(".json"))}
+            if not own_model:
+                reason = f"{entry.file} is not there" if fits else "its alphabet is another"
+                logger.warning("%s: the language model is not kept: %s; --lm gives one", folder, reason)
+        fits = fits and there
+    if before.lexicon is not None:  # of the language model's words
+        if fits and before.sounds == after.sounds and (folder / before.lexicon).is_file():
+            data = {"lexicon": before.lexicon, **data}
+        else:
+            gone.add(before.lexicon)
+    kept = {name: value for name, value in before.checksums.items() if name not in gone}
+    return {**data, "checksums": {**kept, **data.get("checksums", {})}}, gone
 
 
 def run_batch(
@@ -355,24 +477,40 @@ def run(model: onnxruntime.InferenceSession, mel: npt.NDArray[np.float32]) -> np
     return run_batch(model, np.ascontiguousarray(mel.T[None]), np.array([len(mel)]))[0]
 
 
+class _Timed(Network):
+    """A network on one core whose windows run where they are asked for, and are timed."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__(bundle, RuntimeOptions(device="cpu", threads=1))
+        self.spent = 0.0
+
+    def submit(self, features: npt.NDArray[np.float32]) -> "Future[npt.NDArray[np.float32]]":
+        future: Future[npt.NDArray[np.float32]] = Future()
+        began = time.process_time()  # of this process alone: what else runs on the machine does not count
+        future.set_result(self._run_one(features))
+        self.spent += time.process_time() - began
+        return future
+
+
 def measure_bundle(folder: Path, path: Path, limit: int = 0) -> list[str]:
-    """Greedy error rates a source of a bundle on a manifest, and its network's speed on one core, as lines of text."""
-    bundle = load_bundle(folder)
-    model, recipe, alphabet = session(folder / bundle.graph), bundle.features, bundle.alphabet
-    reader, heard, seconds, spent = cache.Reader(), [], 0.0, 0.0
+    """Greedy error rates a source of a bundle on a manifest, and its network's speed on one core, as lines of text.
+
+    The network sees the windows that it sees in transcribing.
+    """
+    bundle = find(str(folder))
+    card, reader, heard, seconds = bundle.card, cache.Reader(), [], 0.0
     utterances = manifest.read(path)
-    for utterance in measure.spread(utterances, limit):
-        samples = reader(utterance)
-        mel = finish(frames(samples, recipe), recipe)
-        began = time.process_time()  # of one thread: what else runs on the machine does not count
-        log_probs = run(model, mel)[:, : len(alphabet)]
-        spent += time.process_time() - began
-        seconds += len(samples) / recipe.sample_rate
-        text = alphabet.decode(greedy(log_probs, alphabet.blank))
-        heard.append(measure.Heard(utterance.source, utterance.text, utterance.text, text, 0.0, 0))
+    with closing(_Timed(bundle)) as network:
+        for utterance in measure.spread(utterances, limit):
+            samples = reader(utterance)
+            blocks = emission.rows([samples], network, emission.WindowOptions())
+            log_probs = np.concatenate([np.zeros((0, card.columns), np.float32), *blocks])
+            seconds += len(samples) / card.sample_rate
+            text = card.alphabet.decode(greedy(card.letters(log_probs), card.alphabet.blank))
+            heard.append(measure.Heard(utterance.source, utterance.text, utterance.text, text, 0.0, 0))
     lines = [
         f"{score.source:16s} {score.utterances:5d} utterances  "
         f"CER {100 * score.cer:5.2f} %  WER {100 * score.wer:5.2f} %"
         for score in measure.score(heard)
     ]
-    return [*lines, f"network: {seconds / max(spent, 1e-9):.0f} x real time on one core"]
+    return [*lines, f"network: {seconds / max(network.spent, 1e-9):.0f} x real time on one core"]

@@ -30,7 +30,7 @@ def begin(path: Path) -> dict[str, torch.Tensor]:
         from .export import load_bundle
 
         return read(path / load_bundle(path).graph)
-    state: dict[str, torch.Tensor] = checkpoint.load(path)["model"]
+    state: dict[str, torch.Tensor] = checkpoint.load(path, "name a bundle or another checkpoint")["model"]
     if any(name.startswith("head.") for name in state):
         return state
     return {f"head.{name}": value for name, value in state.items()}  # trained over a cache: the head alone
