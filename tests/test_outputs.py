@@ -86,6 +86,11 @@ def test_a_link_laid_for_the_temporary_name_is_not_followed(tmp_path):
     assert (tmp_path / "a").read_text() == "text"
 
 
+def test_a_dash_is_no_file():
+    with pytest.raises(OptionError, match="standard output"):
+        check_target(Path("-"), overwrite=True)
+
+
 def test_a_link_stays_one_and_what_it_names_is_written(tmp_path):
     (tmp_path / "far").mkdir()
     link = tmp_path / "link.txt"

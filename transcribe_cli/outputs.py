@@ -37,6 +37,8 @@ def check_target(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> No
     Makes its folder. Raises OptionError (it is there and not to be overwritten, a folder, or one of the inputs),
     OutputError (the system refuses).
     """
+    if str(path) == "-":  # elsewhere it means standard output; nobody wants a file of that name
+        raise OptionError("- names no file: leave the option out for standard output")
     if os.path.isdir(path):
         raise OptionError(f"{path} is a folder: give the name of a file in it")
     if os.path.isfile(path) and not overwrite:

@@ -236,7 +236,7 @@ def test_empty_and_foreign_texts_start_nothing(home, capsys):
         (["talk.wav", "talk.txt", "--text", "bad"], "give the text once"),
         (["-", "-"], "both"),
         (["-", "--fix-times", "-"], "both"),
-        (["talk.wav", "talk.txt", "-o", "-"], "leave -o out"),
+        (["talk.wav", "talk.txt", "-o", "-"], "leave the option out"),
         (["talk.wav", "--fix-times", "-", "-o", "new.json"], "keeps the subtitles' format"),
         (["talk.wav", "talk.txt", "--level", "lines"], "--level"),
         (["talk.wav", "talk.txt", "-f", "doc"], "--format"),

@@ -91,8 +91,6 @@ def align(
         raise OptionError("give the text once: as TEXT (a file or -), with --text or with --fix-times")
     if fix_times is not None and (format or (output and output.suffix.lower() not in _suffixes(fix_times))):
         raise OptionError("--fix-times keeps the subtitles' format: `transcribe convert` makes others of a transcript")
-    if output == Path("-"):
-        raise OptionError("-o - names no file: leave -o out for standard output")
     if output is not None:
         check_target(output, overwrite, [Path(one) for one in (audio, text) if one])
     if audio == "-" and "-" in (text, str(fix_times)):
