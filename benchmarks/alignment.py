@@ -65,8 +65,8 @@ def main() -> None:
                 sounds.append(np.concatenate(list(blocks)))
             if cached:
                 continue
-            heard = np.concatenate(list(rows([sounds[-1]], recogniser.network, WindowOptions())))
-            emissions.append(card.letters(heard))
+            both = np.concatenate(list(rows([sounds[-1]], recogniser.network, WindowOptions())))
+            emissions.append(card.letters(both))
     if cached:
         with np.load(arguments.cache) as file:
             emissions = [file[f"e{i}"].astype(np.float32) for i in range(len(lines))]
