@@ -4,7 +4,7 @@ audio.stream → emission.rows (features → windows → network) → stretches 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -122,6 +122,18 @@ class Recogniser:
 
             found += self.segments(sound, channel, count)
         return self.transcript(found, max(durations))
+
+    def transcribe_blocks(self, samples: Iterable[Array], heard: Heard | None = None) -> Transcript:
+        """(n,) blocks of one channel at the model's rate, however many; memory does not grow with them."""
+        seconds = [0.0]
+
+        def count(more: float) -> None:
+            seconds[0] += more
+            if heard is not None:
+                heard(more)
+
+        blocks = _telling(iter(samples), self.bundle.card.sample_rate, count)
+        return self.transcript(list(self._segments(blocks, None, 0.0)), seconds[0])
 
     def transcript(self, segments: list[Segment], duration_seconds: float) -> Transcript:
         """Segments in any order → a transcript that says what made it."""

@@ -3,22 +3,20 @@
 import itertools
 import json
 import sys
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import batch, emission
+from .. import batch
 from ..audio import excerpts, stream
 from ..audio.manifest import ManifestLine, read_manifest
 from ..errors import OptionError, TranscribeError
 from ..outputs import check_target
-from ..pipeline import Heard, Options, Recogniser
-from ..transcript import Segment, Transcript
+from ..pipeline import Options, Recogniser
+from ..transcript import Transcript
 from ..writers.json import manifest_line
 from .batch_options import BatchOptions
 from .output_options import OutputOptions
@@ -99,39 +97,15 @@ def transcripts(
         heard = progress.heard if progress else None
         try:
             if item.sound is None:
-                return _streamed(item.line, recogniser, heard)
+                span = replace(recogniser.options.audio, start=item.line.start, duration=item.line.duration)
+                rate = recogniser.bundle.card.sample_rate
+                return recogniser.transcribe_blocks(stream(item.line.audio, rate, span), heard)
             return recogniser.transcribe(item.sound, heard)
         finally:
             if progress:
                 progress.finished()
 
     yield from batch.run(_items(lines, recogniser), work, recogniser.network.threads)
-
-
-def _streamed(line: ManifestLine, recogniser: Recogniser, heard: Heard | None) -> Transcript:
-    """A line whose sound is not held: the same blocks, rows and stretches, one after the other."""
-    span = replace(recogniser.options.audio, start=line.start, duration=line.duration)
-    duration_seconds = 0.0
-
-    def told(blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        nonlocal duration_seconds
-        for block in blocks:
-            duration_seconds += len(block) / rate
-            if heard is not None:
-                heard(len(block) / rate)
-            yield block
-
-    rate = recogniser.bundle.card.sample_rate
-    rows = emission.rows(told(stream(line.audio, rate, span)), recogniser.network, recogniser.options.windows)
-    waiting: deque[Future[list[Segment]]] = deque()
-    segments: list[Segment] = []
-    for stretch in recogniser.stretches(rows):
-        waiting.append(recogniser.reader.submit(stretch))
-        while len(waiting) > recogniser.network.lookahead:
-            segments += waiting.popleft().result()
-    for future in waiting:
-        segments += future.result()
-    return recogniser.transcript(segments, duration_seconds)
 
 
 def _is_held(line: ManifestLine) -> bool:
