@@ -5,16 +5,13 @@ beside. No sound is needed. Steps: read and normalise, find the words that are n
 the weight at which both together predict texts that were held out, mix, write.
 """
 
-import contextlib
 import hashlib
 import json
 import math
-import os
 import shutil
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -24,7 +21,7 @@ import numpy as np
 
 from .alphabet import Alphabet
 from .bundle.store import Bundle, find, read_card
-from .errors import InputError, ModelError, OptionError, OutputError, TranscribeError
+from .errors import InputError, ModelError, OptionError
 from .lm import binary, files, interpolate, ngrams
 from .lm.build import BuildOptions, build
 from .lm.model import unit_of
@@ -32,7 +29,7 @@ from .lm.ngrams import NGramModel
 from .lm.notes import find_notes, paragraphs
 from .lm.text import normalise, sentences
 from .options import check, option
-from .outputs import umask
+from .outputs import replacing
 
 REPORT, HOTWORDS = "adaptation.json", "hotwords.txt"  # what an adapted model has beside a model's files
 TERMS = ("licence", "license", "notice", "copying", "readme")  # how the names of texts begin that go with a model
@@ -306,34 +303,6 @@ def _copied(bundle: Bundle) -> dict[str, Path]:
         if path.is_file() and (terms or path.name in named or path.name == f"{bundle.graph_path.name}.data"):
             found.setdefault(path.name, path)
     return found
-
-
-@contextlib.contextmanager
-def replacing(output: Path) -> Iterator[Path]:
-    """An empty folder that takes `output`'s place, whole, when the block ends; ended early, nothing has changed.
-
-    Raises OutputError, with the reason, where the system refuses.
-    """
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        place = output.resolve()  # a link stays one, and "." has a name
-        work = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
-        new, old = work / "new", work / "old"
-        try:
-            new.mkdir()
-            yield new
-            new.chmod(0o777 & ~umask())
-            if place.exists():
-                os.replace(place, old)
-            os.replace(new, place)
-        finally:
-            if old.exists() and not place.exists():  # a signal, too, may come between the two
-                os.replace(old, place)
-            shutil.rmtree(work, ignore_errors=True)
-    except TranscribeError:
-        raise
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be written ({error.strerror or error})") from error
 
 
 def _facts(name: str, mixed: NGramModel, report: dict[str, Any], described: Path) -> dict[str, Any]:

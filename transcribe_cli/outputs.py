@@ -1,15 +1,16 @@
-"""Result files: which names they get, and how they are written so that no half file is ever seen."""
+"""Result files and folders: which names they get, and how they are written so that no half one is ever seen."""
 
 import contextlib
 import errno
 import os
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from .errors import OptionError, OutputError
+from .errors import OptionError, OutputError, TranscribeError
 
 
 def names(inputs: Sequence[PurePath], extension: str) -> list[str]:
@@ -135,6 +136,34 @@ def _permissions(path: Path) -> int:
         return path.stat().st_mode & 0o777
     except OSError:
         return 0o666 & ~umask()
+
+
+@contextlib.contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """An empty folder that takes `folder`'s place, whole, when the block ends; ended early, nothing has changed.
+
+    Raises OutputError, with the reason, where the system refuses.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        place = folder.resolve()  # a link stays one, and "." has a name
+        work = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+        new, old = work / "new", work / "old"
+        try:
+            new.mkdir()
+            yield new
+            new.chmod(0o777 & ~umask())
+            if place.exists():
+                os.replace(place, old)
+            os.replace(new, place)
+        finally:
+            if old.exists() and not place.exists():  # a signal, too, may come between the two
+                os.replace(old, place)
+            shutil.rmtree(work, ignore_errors=True)
+    except TranscribeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
 
 
 def umask() -> int:

@@ -16,7 +16,6 @@ from transcribe_cli.adapt import (
     find_weight,
     propose_hotwords,
     read_texts,
-    replacing,
 )
 from transcribe_cli.alphabet import Alphabet
 from transcribe_cli.bundle.store import find
@@ -25,6 +24,7 @@ from transcribe_cli.errors import InputError, ModelError, OptionError
 from transcribe_cli.lm import layout
 from transcribe_cli.lm.build import BuildOptions, build
 from transcribe_cli.lm.model import LanguageModel
+from transcribe_cli.outputs import replacing
 
 ENGLISH = Alphabet(("<blank>", *" 'abcdefghijklmnopqrstuvwxyz"))
 GENERAL = ["a bad cab", "head a cab", "bad head", "a cab", "fed a head", "a bad head fed a cab"] * 3

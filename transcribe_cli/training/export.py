@@ -27,7 +27,6 @@ import torch
 from torch import Tensor
 
 from .. import emission
-from ..adapt import replacing
 from ..alphabet import Alphabet
 from ..bundle.card import FORMAT, Card, parse
 from ..bundle.session import Network, RuntimeOptions
@@ -36,7 +35,7 @@ from ..ctc.collapse import greedy
 from ..errors import ModelError, OptionError, OutputError, TrainingError
 from ..features import FeatureRecipe
 from ..lm.model import LanguageModel
-from ..outputs import write_atomically
+from ..outputs import replacing, write_atomically
 from . import cache, checkpoint, manifest, measure
 from .graph import Alone, Masked
 from .network import Recogniser, facts, frame_seconds, pretrained, untrained
