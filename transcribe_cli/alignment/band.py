@@ -33,6 +33,7 @@ _WIDEST = 16  # times as many labels ahead are followed while it is not known wh
 _MARGIN = 2  # jump costs; a path that is further behind the best does not win any more
 _JUMP_SHARE = 0.5  # of what words cost by themselves that they cost in a stretch, as far as it is above the jump cost …
 _JUMPS = 4  # … and so many jump costs at most
+_MOST_ALIVE = 200  # of these; a text that says the same over and over has thousands, and each is walked back
 _KEPT_BYTES = 200_000_000  # of undecided choices; beyond that the best path is believed
 
 
@@ -140,6 +141,7 @@ class BandSearch:
         first = (best if on_label else int(np.argmax(self._in_blank))) + low, bool(on_label)
         top = max(self._in_blank.max(), self._in_label.max(initial=-np.inf))
         near = gaps[self._in_blank[gaps] >= top - _MARGIN * self._options.jump_cost]
+        near = near[np.argsort(-self._in_blank[near], kind="stable")[:_MOST_ALIVE]]
         return [first, *((int(i) + low, False) for i in near)]
 
     def _agreed(self, states: Sequence[tuple[int, bool]]) -> tuple[int, tuple[int, bool]]:
