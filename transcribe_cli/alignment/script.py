@@ -191,13 +191,19 @@ def characters(shown: str, units: Sequence[Word]) -> tuple[Word, ...]:
 
 def _tokens(line: str) -> Iterator[tuple[str, str, bool]]:
     """(word as written, what of it may be said, whether it may as well not be said)"""
-    hidden = [found.span() for found in _NEVER_SAID.finditer(line)]
-    free = [found.span() for pattern in (_IN_BRACKETS, _HEAD) for found in pattern.finditer(line)]
+    hidden, free = _covered(line, _NEVER_SAID), _covered(line, _IN_BRACKETS, _HEAD)
     for found in re.finditer(r"\S+", line):
-        begin, token = found.start(), found[0]
-        at = [i for i in range(begin, found.end()) if not any(a <= i < b for a, b in hidden)]
-        letters = [i for i in at if line[i].isalnum()]
-        yield token, "".join(line[i] for i in at), all(any(a <= i < b for a, b in free) for i in letters)
+        at = [i for i in range(*found.span()) if not hidden[i]]
+        yield found[0], "".join(line[i] for i in at), all(free[i] for i in at if line[i].isalnum())
+
+
+def _covered(line: str, *patterns: re.Pattern[str]) -> bytearray:
+    """For each character, 1 where one of the patterns holds it: a whole book may be one line, with a thousand notes."""
+    covered = bytearray(len(line))
+    for pattern in patterns:
+        for found in pattern.finditer(line):
+            covered[slice(*found.span())] = b"\1" * len(found[0])
+    return covered
 
 
 def _special(token: str) -> bool:

@@ -345,10 +345,7 @@ class Teacher:
         heard = run_batch(self._graph, mel.transpose(1, 2).contiguous().numpy(), lengths.numpy())
         told = torch.from_numpy(heard).to(log_probs.device)
         n = min(told.shape[1], log_probs.shape[1])
-        inside = valid(rows.clamp(max=n), n)
-        told = told[:, :n, : log_probs.shape[2]]
-        each = (told.exp() * (told - log_probs[:, :n])).sum(2)
-        return (each * inside).sum()
+        return divergence(told[:, :n, : log_probs.shape[2]], log_probs[:, :n], rows.clamp(max=n))
 
 
 def ctc(
@@ -369,7 +366,11 @@ def disagreement(log_probs: Tensor, rows: Tensor) -> Tensor:
     Source: Yao et al., CR-CTC: consistency regularization on CTC (arXiv 2410.05101).
     """
     one, other = log_probs.chunk(2)
-    told = torch.cat([other, one]).detach()
+    return divergence(torch.cat([other, one]).detach(), log_probs, rows)
+
+
+def divergence(told: Tensor, log_probs: Tensor, rows: Tensor) -> Tensor:
+    """Sum over the batch's rows of KL(told ‖ log_probs), in nats; what is behind an utterance's rows does not count."""
     each = (told.exp() * (told - log_probs)).sum(2)
     return (each * valid(rows, log_probs.shape[1])).sum()
 
