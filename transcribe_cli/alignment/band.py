@@ -126,6 +126,8 @@ class BandSearch:
         best = self._low + (int(np.argmax(np.maximum(self._in_blank[:-1], self._in_label))) if n else 0)
         high = max(low, min(len(self._target.columns), best + self._ahead))
         shift, size = low - self._low, high - low
+        if not shift and size == n:
+            return
         for name, length in (("_in_blank", size + 1), ("_in_label", size)):
             states = getattr(self, name)[shift:][:length]
             more = np.full(length - len(states), -np.inf, dtype=np.float32)
@@ -137,9 +139,10 @@ class BandSearch:
         low, gaps = self._low, self._target.gaps
         gaps = gaps[(gaps >= low) & (gaps <= low + len(self._in_label))] - low
         best = int(np.argmax(self._in_label)) if len(self._in_label) else 0
-        on_label = len(self._in_label) > 0 and self._in_label[best] >= self._in_blank.max()
-        first = (best if on_label else int(np.argmax(self._in_blank))) + low, bool(on_label)
-        top = max(self._in_blank.max(), self._in_label.max(initial=-np.inf))
+        top = self._in_blank.max()
+        on_label = len(self._in_label) > 0 and bool(self._in_label[best] >= top)
+        first = (best if on_label else int(np.argmax(self._in_blank))) + low, on_label
+        top = self._in_label[best] if on_label else top
         near = gaps[self._in_blank[gaps] >= top - _MARGIN * self._options.jump_cost]
         near = near[np.argsort(-self._in_blank[near], kind="stable")[:_MOST_ALIVE]]
         return [first, *((int(i) + low, False) for i in near)]
