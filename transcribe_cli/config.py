@@ -6,7 +6,7 @@ Keys are option names with dashes or underscores (`beam-width = 100`); a table n
 
 import os
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,34 +37,39 @@ def load(explicit: Path | None) -> list[tuple[dict[str, Any], str]]:
             settings = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
         except FileNotFoundError:
             raise OptionError(f"{path}: no such config file") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        # beside what is no UTF-8 and no TOML: numbers too long and lists too deep for Python
+        except (OSError, ValueError, RecursionError) as error:
             raise OptionError(f"{path}: cannot be read as TOML ({error})") from error
-        found.append(({key.replace("-", "_"): value for key, value in settings.items()}, str(path)))
+        found.append((settings, str(path)))
     return found
 
 
 def defaults_for(
-    settings: dict[str, Any], command: str, known: Collection[str], commands: Collection[str], where: str
+    settings: dict[str, Any], command: str, known: Mapping[str, str], commands: Collection[str], where: str
 ) -> dict[str, Any]:
-    """What of one file's settings are defaults of one command's options.
+    """What of one file's settings are defaults of one command's options, by the names of its parameters.
 
-    known: that command's option names; commands: the names of all commands. Keys outside a table are meant for
-    transcribing, and for other commands as far as they have the same option.
+    known: that command's keys, with dashes, and the parameters they set; commands: the names of all that read such
+    files. Keys outside a table are meant for transcribing, and for other commands as far as they have the same option.
     Raises OptionError on a table or key that is not known, so that a misspelt one is found.
     """
     chosen: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, dict):
             if key not in commands:
-                raise OptionError(f"{where}: there is no command for the table [{key}]")
+                tables = ", ".join(f"[{name}]" for name in commands)
+                raise OptionError(f"{where}: no command reads the table [{key}]: there are {tables}")
             if key == command:
                 for inner, setting in value.items():
-                    name = inner.replace("-", "_")
-                    if name not in known:
+                    if _dashed(inner) not in known:
                         raise OptionError(f"{where}: unknown key {inner!r} in [{key}] (see `transcribe {key} --help`)")
-                    chosen[name] = setting
-        elif key in known:
-            chosen.setdefault(key, value)
+                    chosen[known[_dashed(inner)]] = setting
+        elif _dashed(key) in known:
+            chosen.setdefault(known[_dashed(key)], value)
         elif command == "transcribe":
             raise OptionError(f"{where}: unknown key {key!r} (see `transcribe transcribe --help`)")
     return chosen
+
+
+def _dashed(key: str) -> str:
+    return key.replace("_", "-")

@@ -145,7 +145,7 @@ def test_a_phrase_in_the_environment_stays_one(home, capsys, monkeypatch):
         ("= 3", "TOML"),
         ("[talk]\na = 1", "no command"),
         ("beam_width = 0", "beam"),
-        ("beam-width = true", "not a valid int"),
+        ("beam-width = true", "mine.toml: beam-width cannot be true or false"),
     ],
 )
 def test_a_broken_config_is_one_line_and_nothing_starts(home, capsys, config, message):

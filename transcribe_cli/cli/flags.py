@@ -4,7 +4,9 @@
     def command(files: …, *, audio_options: AudioOptions, decoding_options: DecodingOptions) -> None: …
 
 The wrapped function has one flag a field (`--beam-width`, `$TRANSCRIBE_BEAM_WIDTH`, TOML key `beam_width`) and is
-called with the dataclasses built. A class named FooOptions arrives as the keyword `foo_options`.
+called with the dataclasses built. A class named FooOptions arrives as the keyword `foo_options`. Of two options that
+contradict each other, as `--lm` and `--no-lm`, the one said in the stronger place stays. An error about an option that
+nobody typed tells where it is from.
 """
 
 import dataclasses
@@ -17,31 +19,84 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import typer
 
+from ..errors import OptionError
+
+FILES = "transcribe.files"  # in a context's `meta`: the config file that a parameter's value is from
+_CONTEXT = "its_context"  # the parameter that Typer fills with it
+_STRENGTH = {"COMMANDLINE": 3, "ENVIRONMENT": 2, "DEFAULT_MAP": 1}  # Click's names of where a value is from
+
 
 def takes_options(*classes: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorator for a Typer command; see the module's docstring."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(function, eval_str=True).parameters
+        own_context = next((name for name, parameter in own.items() if parameter.annotation is typer.Context), None)
         keywords = {_keyword(cls): cls for cls in classes}
         fields = {field.name: cls for cls in classes for field in dataclasses.fields(cls) if field.metadata}
 
         @functools.wraps(function)
         def wrapped(*args: Any, **values: Any) -> None:
-            built = {}
-            for keyword, cls in keywords.items():
-                mine = {name: values.pop(name) for name, owner in fields.items() if owner is cls}
-                mine = {name: tuple(value) if isinstance(value, list) else value for name, value in mine.items()}
-                built[keyword] = cls(**mine)
-            function(*args, **values, **built)
+            context: typer.Context = values[own_context] if own_context else values.pop(_CONTEXT)
+            given = _settled(context, {name: values.pop(name) for name in fields}, fields)
+            try:
+                built = {
+                    keyword: cls(**{name: given[name] for name, owner in fields.items() if owner is cls})
+                    for keyword, cls in keywords.items()
+                }
+                function(*args, **values, **built)
+            except OptionError as error:
+                raise OptionError(f"{error}{_whence(context, str(error))}") from error
 
         parameters = [parameter for name, parameter in own.items() if name not in keywords]
         parameters += [_parameter(field, cls) for cls in classes for field in dataclasses.fields(cls) if field.metadata]
+        if own_context is None:
+            parameters.append(
+                inspect.Parameter(_CONTEXT, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=typer.Context)
+            )
         wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return wrapped
 
     return decorate
+
+
+def contraries(name: str) -> tuple[str, ...]:
+    """What the options that say the contrary of one would be called: of `no_lm`, `lm`."""
+    if name.startswith("no_"):
+        return name[3:], f"with_{name[3:]}"
+    return (f"no_{name.removeprefix('with_')}",)
+
+
+def _settled(context: typer.Context, values: dict[str, Any], owners: dict[str, type]) -> dict[str, Any]:
+    """The values as fields hold them; what a stronger contrary overrules is as if it had not been said."""
+
+    def strength(name: str) -> int:
+        source = context.get_parameter_source(name)
+        return _STRENGTH.get(source.name, 0) if source else 0
+
+    defaults = {field.name: field.default for cls in set(owners.values()) for field in dataclasses.fields(cls)}
+    settled = {}
+    for name, value in values.items():
+        if isinstance(value, list):  # a text in the environment may end in a line end and have blank lines
+            value = tuple(one for one in value if strength(name) != _STRENGTH["ENVIRONMENT"] or str(one).strip())
+        stronger = (other for other in contraries(name) if values.get(other) and strength(other) > strength(name))
+        settled[name] = defaults[name] if any(stronger) else value
+    return settled
+
+
+def _whence(context: typer.Context, message: str) -> str:
+    """For each option that a message names and nobody typed: where its value is from."""
+    named, found = re.findall(r"--[a-z][a-z-]*", message), []
+    for parameter in context.command.params:
+        name, flag = parameter.name or "", next((one for one in parameter.opts if one in named), None)
+        source = context.get_parameter_source(name)
+        if flag is not None and source is not None:
+            if source.name == "ENVIRONMENT":
+                found.append(f"{flag} is from ${parameter.envvar}")
+            elif source.name == "DEFAULT_MAP":
+                found.append(f"{flag} is from {context.meta[FILES][name]}")
+    return f" ({', '.join(found)})" if found else ""
 
 
 def _keyword(cls: type) -> str:
