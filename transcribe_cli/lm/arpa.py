@@ -14,13 +14,13 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, BinaryIO, cast
 
 import numpy as np
 
 from ..errors import InputNotFound, LanguageModelError
 from ..outputs import atomically
-from .ngrams import NO_PROBABILITY, SPECIALS, NGramModel, Rows, Table, find
+from .ngrams import NO_PROBABILITY, OTHER_UNK, SPECIALS, NGramModel, Rows, Table, find
 
 COUNT = re.compile(rb"ngram\s+(\d+)\s*=\s*(\d+)")
 SECTION = re.compile(rb"\\(\d+)-grams:")
@@ -169,7 +169,7 @@ def _section(
 
 
 def _number(word: bytes, index: dict[bytes, int], words: list[str]) -> int:
-    if word == b"<UNK>":  # some toolkits' spelling
+    if word == OTHER_UNK.encode():
         return 0
     known = index.setdefault(word, len(words))
     if known == len(words):
@@ -192,15 +192,24 @@ def _shown(line: bytes) -> str:
 
 
 def write(model: NGramModel, path: Path) -> None:
-    """Writes an ARPA file, compressed if its name ends in .gz; the file appears whole or not at all.
+    """Writes an ARPA file, compressed if its name ends in .gz, .bz2 or .xz; the file appears whole or not at all.
 
     Raises OutputError where it cannot be written.
     """
-    with atomically(path) as file:
-        packed = gzip.GzipFile("", "wb", 6, file) if path.suffix == ".gz" else contextlib.nullcontext(file)
-        with packed as out:
-            for text in format_lines(model):
-                out.write(text.encode())
+    with atomically(path) as file, _packed(file, path.suffix) as out:
+        for text in format_lines(model):
+            out.write(text.encode())
+
+
+def _packed(file: BinaryIO, ending: str) -> contextlib.AbstractContextManager[IO[bytes]]:
+    """What compresses into a file as `open_text` unpacks what is so called."""
+    if ending == ".gz":
+        return cast(IO[bytes], gzip.GzipFile("", "wb", 6, file))
+    if ending == ".bz2":
+        return bz2.BZ2File(file, "wb")
+    if ending == ".xz":
+        return lzma.LZMAFile(file, "wb")
+    return contextlib.nullcontext(file)
 
 
 def format_lines(model: NGramModel, block: int = 100_000) -> Iterator[str]:

@@ -97,7 +97,7 @@ def _vocabulary(counted: counts.Counts, options: BuildOptions) -> NDArray[np.boo
     keep: NDArray[np.bool_] = occurrences >= options.min_count
     if options.vocabulary is not None:
         try:
-            words = set(Path(options.vocabulary).read_text(encoding="utf-8").split())
+            words = set(Path(options.vocabulary).read_text(encoding="utf-8-sig").split())
         except (OSError, UnicodeDecodeError) as error:
             raise OptionError(f"--vocabulary {options.vocabulary} cannot be read ({error})") from error
         keep &= np.array([word in words for word in counted.words])

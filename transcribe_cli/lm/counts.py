@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LanguageModelError
-from .ngrams import BOS, EOS, SPECIALS, Rows
+from .ngrams import BOS, EOS, OTHER_UNK, SPECIALS, Rows
 
 Ids = NDArray[np.int32]
 
@@ -46,7 +46,7 @@ def count(sentences: Iterable[str], order: int, folder: Path | None = None, bloc
     folder: where temporary files go (the system's place by default). block: positions sorted at once.
 
     Raises:
-        LanguageModelError: no words at all, or one of <s>, </s>, <unk> among the words.
+        LanguageModelError: no words at all, or one of <s>, </s>, <unk>, <UNK> among the words.
     """
     with tempfile.TemporaryDirectory(dir=folder, prefix="transcribe-lm-") as name:
         place = Path(name)
@@ -102,6 +102,8 @@ def _number_words(sentences: Iterable[str], path: Path) -> tuple[tuple[str, ...]
                 raise LanguageModelError("the text has <s>, </s> or <unk> as a word: remove them, they are added here")
             ids.tofile(file)
             n_sentences += len(block)
+    if OTHER_UNK in index:
+        raise LanguageModelError(f"the text has {OTHER_UNK} as a word: remove it, readers take it for <unk>")
     return tuple(index), n_sentences
 
 

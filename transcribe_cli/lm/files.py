@@ -4,7 +4,10 @@ In go paths, out come `NGramModel`s and lines of text, and back. A model is an A
 (.bin); what it is shows in its first bytes when it is read, in its name when it is written.
 """
 
+import contextlib
+import lzma
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -36,22 +39,29 @@ def lines(paths: Sequence[str | Path]) -> Iterator[str]:
 
     Raises:
         InputNotFound: no such file.
-        InputError: a file that is not UTF-8 text; the message names the line.
+        InputError: a file that is not UTF-8 text, whose line the message names, or damaged.
     """
     for path in paths:
-        with cast(BinaryIO, sys.stdin.buffer) if str(path) == "-" else _open(Path(path)) as file:
-            for number, line in enumerate(file, 1):
-                if number == 1:
-                    line = line.removeprefix(b"\xef\xbb\xbf")
-                try:
-                    yield line.decode()
-                except UnicodeDecodeError as error:
-                    raise InputError(
-                        f"{path}: line {number} is not UTF-8; if it is text, convert it (iconv -f latin1 -t utf-8)"
-                    ) from error
+        with _open(path) as file:
+            try:
+                for number, line in enumerate(file, 1):
+                    if b"\0" in line:  # half a letter of UTF-16, which would pass for UTF-8
+                        raise InputError(
+                            f"{path}: line {number} has null bytes; if it is text, convert it (iconv -f utf16 -t utf-8)"
+                        )
+                    yield line.removeprefix(b"\xef\xbb\xbf" if number == 1 else b"").decode()
+            except UnicodeDecodeError as error:
+                raise InputError(
+                    f"{path}: line {number} is not UTF-8; if it is text, convert it (iconv -f latin1 -t utf-8)"
+                ) from error
+            except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+                raise InputError(f"{path}: cannot be read ({error})") from error
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: str | Path) -> contextlib.AbstractContextManager[BinaryIO]:
+    if str(path) == "-":
+        return contextlib.nullcontext(cast(BinaryIO, sys.stdin.buffer))
+    path = Path(path)
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name the text files in it")
     if not path.exists():
@@ -60,9 +70,9 @@ def _open(path: Path) -> BinaryIO:
 
 
 def sentences(paths: Sequence[str | Path], normalise: bool = True) -> Iterator[str]:
-    """The sentences of text files, normalised, or line by line as they are (lower case and spacing are theirs)."""
+    """The sentences of text files, normalised, or line by line as they are; blank lines are none."""
     text = lines(paths)
-    return normalise_lines(text) if normalise else (" ".join(line.split()) for line in text)
+    return normalise_lines(text) if normalise else (" ".join(line.split()) for line in text if line.strip())
 
 
 def characters(text: str) -> str:

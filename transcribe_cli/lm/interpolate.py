@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LanguageModelError
-from .ngrams import BOS, SPECIALS, UNK, NGramModel, Rows, Table, close, distinct, encode, find, renormalise, score
+from .ngrams import BOS, EOS, SPECIALS, UNK, NGramModel, Rows, Table, close, distinct, encode, find, renormalise, score
 
 
 def mix(models: Sequence[NGramModel], weights: Sequence[float] | NDArray[np.float64]) -> NGramModel:
@@ -20,10 +20,11 @@ def mix(models: Sequence[NGramModel], weights: Sequence[float] | NDArray[np.floa
 
     Raises LanguageModelError for weights that make no sense.
     """
-    if len(models) != len(weights) or not all(weight >= 0 for weight in weights) or not sum(weights) > 0:
-        raise LanguageModelError("a mixture needs one weight of 0 or more for each model, and one above 0")
+    total = sum(map(float, weights))
+    if len(models) != len(weights) or not all(weight >= 0 for weight in weights) or not 0 < total < np.inf:
+        raise LanguageModelError("a mixture needs one finite weight of 0 or more for each model, and one above 0")
+    shares = np.array(weights, dtype=float) / total
     models = [close(model) for model in models]
-    shares = np.array(weights, dtype=float) / sum(weights)
     words = tuple(dict.fromkeys([*SPECIALS, *(word for model in models for word in model.words)]))
     index = {word: i for i, word in enumerate(words)}
     numbers = [np.array([index[word] for word in model.words]) for model in models]
@@ -101,7 +102,7 @@ def find_weights(models: Sequence[NGramModel], sentences: Sequence[str]) -> NDAr
         scores.append(s)
         known = tokens != UNK if known is None else known | (tokens != UNK)
         known &= tokens != BOS
-    if known is None or not known.any():
+    if known is None or not known[tokens != EOS].any():
         raise LanguageModelError("the tuning text has no word that the models know")
     return expectation_maximisation(np.stack([s[known] for s in scores]))
 

@@ -21,6 +21,7 @@ Floats = NDArray[np.float32]
 
 UNK, BOS, EOS = 0, 1, 2  # word ids in every model of this package
 SPECIALS = ("<unk>", "<s>", "</s>")
+OTHER_UNK = "<UNK>"  # some toolkits' spelling
 NO_PROBABILITY = -99.0  # what ARPA files write for log10 of zero
 
 

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import LanguageModelError
 from .ngrams import BOS, EOS, NGramModel, Rows, Table, close, context_sums, find, renormalise, select, suffix_rows
 
 Costs = list[NDArray[np.float64]]
@@ -87,7 +88,11 @@ def prune(
 
     keep_suffixes: keep what longer n-grams that stay end in, since KenLM's trie stores it anyway; without this the
         model is exactly that of the source.
+
+    Raises LanguageModelError for a threshold that is no number of 0 or more.
     """
+    if not threshold >= 0:
+        raise LanguageModelError(f"a model cannot be pruned by {threshold}: give a number of 0 or more")
     model = close(model) if contexts is None else model
     return _drop(model, costs(model, contexts), threshold, keep_suffixes)
 

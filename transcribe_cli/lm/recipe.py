@@ -7,31 +7,34 @@ with the contexts' true frequencies, until its file fits.
 """
 
 import json
+import os
 import time
 import tomllib
+import types
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputNotFound, OptionError
-from ..outputs import atomically
+from ..errors import InputNotFound, LanguageModelError, ManifestError, OptionError, OutputError
+from ..outputs import atomically, write_atomically
 from . import binary, counts, prune, smoothing
 from .arpa import open_text
 from .files import characters
 from .interpolate import expectation_maximisation, mix
-from .ngrams import BOS, UNK, NGramModel, encode, score
+from .ngrams import BOS, EOS, UNK, NGramModel, encode, score
 from .text import normalise
 
 BLOCK_LINES = 50  # lines that are held out together, so that neighbours do not give each other away
 OVERLAP_WORDS = 8
 
 Say = Callable[[str], None]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,20 @@ class Recipe:
             raise OptionError(f"order cannot be {self.order}: take 1 to 6")
         if self.max_words is not None and self.max_words < 1:
             raise OptionError(f"max_words cannot be {self.max_words}: take 1 or more")
+        if self.bits and not 2 <= self.bits <= 25:
+            raise OptionError(f"bits cannot be {self.bits}: take 2 to 25, or 0 to keep all")
+        if self.held_out < 3:  # two of so many blocks are held out
+            raise OptionError(f"held_out cannot be {self.held_out}: take 3 or more")
+        if min(self.prune, default=0) < 0 or list(self.prune) != sorted(self.prune):
+            raise OptionError(f"prune cannot be {list(self.prune)}: thresholds must be 0 or more and must not fall")
+        sources = {source.name for component in self.components for source in component.sources}
+        for part in self.tune:
+            if not part.weight > 0:
+                raise OptionError(f"the weight of {part.name} cannot be {part.weight}: it must be above 0")
+            if not (part.manifest or part.held_out):
+                raise OptionError(f"{part.name} has nothing to tune on: give manifest or held_out")
+            if unknown := set(part.held_out) - sources:
+                raise OptionError(f"{part.name} holds out {', '.join(sorted(unknown))}: no component has that source")
         fixed = [component.weight for component in self.components if component.weight is not None]
         if not all(0 < weight < 1 for weight in fixed) or sum(fixed) >= 1 or len(fixed) == len(self.components):
             raise OptionError("fixed weights of components must lie between 0 and 1 and leave something to the others")
@@ -116,19 +133,16 @@ class Recipe:
 def load(path: Path) -> Recipe:
     """Reads a recipe. Raises OptionError, naming the key, where it makes no sense."""
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text())
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputNotFound(f"{path}: no such file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise OptionError(f"{path}: not TOML ({error})") from error
     try:
-        components = tuple(
-            Component(**part | {"sources": tuple(Source(**source) for source in part["sources"])})
-            for part in data.pop("component")
-        )
-        tune = tuple(TuneSet(**_frozen(part)) for part in data.pop("tune"))
-        plain = _frozen(data)
-        return Recipe(components=components, tune=tune, **plain)
+        components = tuple(_component(path, part) for part in _tables(path, data, "component"))
+        tune = tuple(_made(path, TuneSet, part) for part in _tables(path, data, "tune"))
+        plain = {key: value for key, value in data.items() if key not in ("component", "tune")}
+        return _made(path, Recipe, plain | {"components": components, "tune": tune})
     except KeyError as error:
         raise OptionError(f"{path}: the recipe lacks {error}") from error
     except TypeError as error:
@@ -137,8 +151,34 @@ def load(path: Path) -> Recipe:
         raise OptionError(f"{path}: {kind} {str(error).rpartition('argument')[2].lstrip('s: ')}") from error
 
 
-def _frozen(table: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+def _component(path: Path, table: dict[str, Any]) -> Component:
+    sources = [_made(path, Source, source) for source in _tables(path, table, "sources")]
+    return _made(path, Component, table | {"sources": sources})
+
+
+def _tables(path: Path, table: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    tables: list[dict[str, Any]] = table[key]
+    if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
+        raise OptionError(f"{path}: {key} must be a list of tables")
+    return tables
+
+
+def _made(path: Path, kind: type[Made], table: dict[str, Any]) -> Made:
+    hints = get_type_hints(kind)
+    for key, value in table.items():
+        if key in hints and not _fits(value, hints[key]):
+            raise OptionError(f"{path}: {key} cannot be {value!r}")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if get_origin(hint) in (Union, types.UnionType):
+        return any(_fits(value, one) for one in get_args(hint))
+    if get_origin(hint) is tuple:
+        return isinstance(value, (list, tuple)) and all(_fits(one, get_args(hint)[0]) for one in value)
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, hint) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +194,18 @@ def build(recipe: Recipe, data: Path, output: Path, say: Say = lambda _: None) -
     """Builds the model into `output` and returns its card. `say` is told what happens, a line at a time."""
     started = time.perf_counter()
     work = output / "work"
-    work.mkdir(parents=True, exist_ok=True)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written ({error.strerror})") from error
     texts, dropped = prepare(recipe, data, work, say)
     mixture, frequencies, weights, vocabulary = mixture_of(recipe, data, texts, say)
     price = prune.costs(mixture, frequencies)
-    model, n_bytes = fit(mixture, price, output / "lm.bin", recipe.max_bytes, recipe.bits, say)
+    model, n_bytes = fit(mixture, price, work / "lm.bin", recipe.max_bytes, recipe.bits, say)
     card = describe(recipe, texts, dropped, weights, vocabulary, model, n_bytes)
     card["seconds"] = round(time.perf_counter() - started)
-    (output / "lm.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    os.replace(work / "lm.bin", output / "lm.bin")  # what was built before stays until both are there
+    write_atomically(output / "lm.json", json.dumps(card, indent=2, ensure_ascii=False) + "\n")
     return card
 
 
@@ -261,12 +305,17 @@ def _find_text(data: Path, name: str) -> Path:
 
 
 def transcripts(manifest: Path, source: str) -> Iterator[str]:
-    """The texts of a manifest's lines (of one source)."""
+    """The texts of a manifest's lines (of one source). Raises ManifestError, naming the line, where it has none."""
     with open_text(manifest) as file:
-        for line in file:
-            entry = json.loads(line)
-            if not source or entry.get("source") == source:
-                yield str(entry["text"])
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                entry = json.loads(line)
+                if not source or entry.get("source") == source:
+                    yield str(entry["text"])
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise ManifestError(f"{manifest}: line {number} is no JSON object with a text") from error
 
 
 def split(lines: Sequence[str], period: int) -> Texts:
@@ -360,6 +409,8 @@ def tune_weights(
             tokens = encode(lines, model.words)
             known = (known if len(known) else np.zeros(len(tokens), dtype=bool)) | (tokens > UNK) & (tokens != BOS)
             scores.append(score(model, tokens) - np.where(tokens == UNK, np.log10(joined - len(model.words) + 1), 0))
+        if not (known & (tokens != EOS)).any():
+            raise LanguageModelError(f"the text of {part.name} has no word that the models know")
         columns.append(np.stack(scores)[:, known])
         importance.append(np.full(known.sum(), part.weight / known.sum()))
     return expectation_maximisation(np.concatenate(columns, axis=1), np.concatenate(importance))
