@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..errors import InputError, InputNotFound, OptionError, TranscribeError
-from ..outputs import write_atomically
+from ..errors import InputError, InputNotFound, OptionError, OutputError, TranscribeError
+from ..outputs import check_target, write_atomically
 from ..transcript import Transcript
 from ..writers import FORMATS, SubtitleOptions, by_file_name, find, render
 from ..writers import json as json_format
@@ -57,9 +57,8 @@ def convert(
     if output_dir is None and len(files) * len(formats) > 1:
         raise OptionError("several results need a place for the files: --output-dir DIR")
     targets = _targets(files, formats, output, output_dir)
-    taken = [path for paths in targets for path in paths if path is not None and path.exists()]
-    if taken and not overwrite:
-        raise OptionError(f"{taken[0]} exists already: add --overwrite")
+    for target in (path for paths in targets for path in paths if path is not None):
+        check_target(target, overwrite, [Path(name) for name in files if name != "-"])
     failed = 0
     for name, paths in zip(files, targets, strict=True):
         try:
@@ -67,7 +66,7 @@ def convert(
             for one, path in zip(formats, paths, strict=True):
                 text = render(transcript, one, subtitle_options, called)
                 if path is None:
-                    sys.stdout.write(text)
+                    _print(text)
                 else:
                     write_atomically(path, text)
         except TranscribeError as error:
@@ -90,10 +89,23 @@ def _targets(files: list[str], formats: list[str], output: Path | None, folder: 
     if folder is None:
         return [[output]]
     stems = ["transcript" if name == "-" else Path(name).stem for name in files]
-    twice = next((stem for stem, n in Counter(stems).items() if n > 1), None)
+    targets: list[list[Path | None]] = [
+        [folder / f"{stem}.{FORMATS[one].extension}" for one in formats] for stem in stems
+    ]
+    twice = next((path for path, n in Counter(path for paths in targets for path in paths).items() if n > 1), None)
     if twice is not None:
-        raise OptionError(f"two of the files would be written to {folder / twice}: convert them in separate calls")
-    return [[folder / f"{stem}.{FORMATS[one].extension}" for one in formats] for stem in stems]
+        raise OptionError(f"two of the files would be written to {twice}: convert them in separate calls")
+    return targets
+
+
+def _print(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+    except UnicodeEncodeError as error:
+        raise OutputError(
+            f"standard output: its encoding {error.encoding} lacks {error.object[error.start]!r}; "
+            "write to a file with -o, or set PYTHONIOENCODING=utf-8"
+        ) from error
 
 
 def _read(name: str) -> tuple[Transcript, str]:

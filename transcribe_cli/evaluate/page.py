@@ -15,12 +15,14 @@ STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem;color:#1a202c;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem;border-bottom:1px solid #cbd5e0;padding-bottom:.2rem}
 table{border-collapse:collapse;margin:.6rem 0}th,td{padding:.2rem .6rem;text-align:left;vertical-align:top}
-th{background:#edf2f7;cursor:pointer;user-select:none;min-width:3rem}th[aria-sort=ascending]::after{content:" ▲"}
+th{background:#edf2f7;cursor:pointer;user-select:none;min-width:3rem}th button{font:inherit;color:inherit;
+background:none;border:0;padding:0;text-align:left;cursor:pointer}th[aria-sort=ascending]::after{content:" ▲"}
 th[aria-sort=descending]::after{content:" ▼"}tr:nth-child(even) td{background:#f7fafc}.n{text-align:right;
 font-variant-numeric:tabular-nums;white-space:nowrap}del{color:#c53030;background:#fff5f5}
-ins{color:#276749;background:#f0fff4;text-decoration:none}.row{display:flex;flex-wrap:wrap;gap:1.5rem}
+ins{color:#276749;background:#f0fff4}del,ins{overflow-wrap:anywhere}.row{display:flex;flex-wrap:wrap;gap:1.5rem}
 .note{background:#fffaf0;border-left:4px solid #dd6b20;padding:.3rem .8rem}figure{margin:0}figcaption{font-size:.85rem}
 audio{height:2rem;vertical-align:middle}small{color:#4a5568}svg text{font:12px system-ui,sans-serif;fill:#1a202c}
+svg{max-width:100%;height:auto;overflow:visible}
 """
 
 SCRIPT = """
@@ -30,9 +32,11 @@ for (const head of document.querySelectorAll("th")) head.addEventListener("click
   for (const other of table.querySelectorAll("th")) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", down ? "descending" : "ascending");
   const value = row => row.cells[column].dataset.v ?? row.cells[column].textContent;
+  const numeric = [...body.rows].every(row => !isNaN(value(row)));
   const rows = [...body.rows].sort((a, b) => {
-    const x = value(a), y = value(b), numeric = x !== "" && y !== "" && !isNaN(x) && !isNaN(y);
-    return (numeric ? x - y : x.localeCompare(y)) * (down ? -1 : 1);
+    const x = value(a), y = value(b);
+    if (x === "" || y === "") return (x === "") - (y === "");  // what is not known stays last
+    return (x === y ? 0 : numeric ? x - y : x.localeCompare(y)) * (down ? -1 : 1);
   });
   body.append(...rows);
 });
@@ -86,8 +90,9 @@ def document(title: str, parts: Sequence[str]) -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A sortable table. A cell is a text, (text, sort value) for a number, or (html, None) for what is HTML already."""
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
+    """A sortable table. A cell is a text, (text, sort value), the value "" for an unknown number, or (html, None) for
+    what is HTML already."""
+    head = "".join(f'<th scope="col"><button>{escape(heading)}</button></th>' for heading in headings)
     body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>\n" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
 
@@ -95,28 +100,42 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def _cell(cell: Any) -> str:
     if isinstance(cell, tuple):
         text, value = cell
-        return f"<td>{text}</td>" if value is None else f'<td class="n" data-v="{value}">{escape(text)}</td>'
+        if value is None:
+            return f"<td>{text}</td>"
+        right = "" if value and isinstance(value, str) else ' class="n"'
+        return f'<td{right} data-v="{escape(str(value))}">{escape(text)}</td>'
     if isinstance(cell, int):
         return f'<td class="n" data-v="{cell}">{cell}</td>'
     return f"<td>{escape(str(cell))}</td>"
 
 
-def rate(value: float | None) -> tuple[str, float]:
-    """A cell with a rate that sorts; unknown and infinite ones last."""
-    return percent(value), 1e9 if value is None or value == float("inf") else round(value, 6)
+def rate(value: float | None) -> tuple[str, float | str]:
+    """A cell with a rate that sorts: infinite ones above all others, unknown ones last."""
+    return percent(value), "" if value is None else 1e9 if value == float("inf") else round(value, 6)
+
+
+def interval(words: Mapping[str, Any]) -> tuple[str, float | str]:
+    """A cell with the interval of a rate, which sorts by its lower end."""
+    low, high = words["interval"]
+    known = low is not None and high is not None
+    return f"{percent(low)} – {percent(high)}" if known else "–", rate(low)[1] if known else ""
+
+
+def group(name: str, value: str) -> tuple[str, str]:
+    """A cell with a group's name; bands sort by the number in front of them."""
+    return group_name(name, value), value
 
 
 def _overview(summary: Mapping[str, Any]) -> str:
     rows = []
     for system in summary["systems"]:
         words = system["words"]
-        low, high = words["interval"]
         counts = [words[key] for key in ("reference", "substitutions", "deletions", "insertions")]
         rows.append(
             [
                 system["name"],
                 rate(words["rate"]),
-                f"{percent(low)} – {percent(high)}",
+                interval(words),
                 *counts,
                 rate(system["characters"]["rate"]),
                 rate(system["sentences"]["rate"]),
@@ -139,7 +158,7 @@ def _group(name: str, systems: Sequence[Mapping[str, Any]]) -> str:
     groups = systems[0]["groups"][name]
     rows = [
         [
-            (escape(group_name(name, value)), None),
+            group(name, value),
             own["sentences"]["reference"],
             own["words"]["reference"],
             *(rate(group_rate(system, name, value)) for system in systems),
@@ -265,8 +284,8 @@ def _utterances(
     return table([*headings, "score of reference", "score of heard", "fault"], rows)
 
 
-def _number(value: float | None, digits: int) -> tuple[str, float]:
-    return ("", -1e9) if value is None else (f"{value:.{digits}f}", round(value, 6))
+def _number(value: float | None, digits: int) -> tuple[str, float | str]:
+    return ("", "") if value is None else (f"{value:.{digits}f}", round(value, 6))
 
 
 def aligned(alignment: Sequence[Sequence[str | None]]) -> str:
@@ -287,7 +306,7 @@ Series = tuple[str, Sequence[tuple[float | None, float | None, float | None]]]
 
 def bars(labels: Sequence[str], series: Sequence[Series], caption: str) -> str:
     """Bars with intervals, one colour a series, as SVG. Values are rates; infinite ones are left out."""
-    width, height, left, bottom, top = 520, 260, 46, 64, 26
+    width, height, left, bottom, top = 520, 234 + 16 * len(series), 46, 64, 10 + 16 * len(series)
     finite = [v for _, own in series for point in own for v in point if v is not None and v != float("inf")]
     highest = max([*finite, 0.01]) * 1.05
     step = (width - left - 8) / max(len(labels), 1)
@@ -297,17 +316,15 @@ def bars(labels: Sequence[str], series: Sequence[Series], caption: str) -> str:
         return top + (height - top - bottom) * (1 - value / highest)
 
     out = []
-    between = next(
-        step for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 1e9) if highest / step <= 6
-    )
+    between = next(m * 10**k for k in range(-3, 300) for m in (1, 2, 5) if highest / (m * 10**k) <= 6)
     for k in range(int(highest / between) + 1):
         tick = between * k
         out.append(f'<line x1="{left}" x2="{width}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="#e2e8f0"/>')
-        out.append(f'<text x="{left - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{100 * tick:.3g} %</text>')
+        out.append(f'<text x="{left - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{100 * tick:g} %</text>')
     for s, (name, points) in enumerate(series):
         colour = COLOURS[s % len(COLOURS)]
-        out.append(f'<rect x="{left + 230 * s}" y="4" width="12" height="12" fill="{colour}"/>')
-        out.append(f'<text x="{left + 230 * s + 16}" y="14">{escape(name[:32])}</text>')
+        out.append(f'<rect x="{left}" y="{4 + 16 * s}" width="12" height="12" fill="{colour}"/>')
+        out.append(f'<text x="{left + 16}" y="{14 + 16 * s}">{escape(_short(name, 64))}</text>')
         for i, (value, low, high) in enumerate(points):
             if value is None or value == float("inf"):
                 continue
@@ -325,9 +342,15 @@ def bars(labels: Sequence[str], series: Sequence[Series], caption: str) -> str:
         x = left + (i + 0.5) * step
         out.append(
             f'<text x="{x:.1f}" y="{height - bottom + 14}" text-anchor="end" '
-            f'transform="rotate(-30 {x:.1f} {height - bottom + 14})">{escape(label[:18])}</text>'
+            f'transform="rotate(-30 {x:.1f} {height - bottom + 14})">{escape(_short(label, 18))}</text>'
         )
     return _figure("".join(out), width, height, caption)
+
+
+def _short(text: str, longest: int) -> str:
+    """A text without its middle where it is too long: names that belong together often differ at the end only."""
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[: longest - half - 1]}…{text[-half:]}"
 
 
 def reliability(curves: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> str:

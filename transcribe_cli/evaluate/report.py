@@ -109,7 +109,7 @@ def group_rate(system: Mapping[str, Any], name: str, value: str) -> float | None
 def read(path: Path) -> dict[str, Any]:
     """A summary written as JSON. Raises InputNotFound, and InputError where the file is none."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"), object_hook=_infinite)
         if data["format"] != "transcribe-evaluation" or data["version"] != VERSION:
             raise ValueError("another format or version")
         for system in data["systems"]:
@@ -150,6 +150,13 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(one) for key, one in value.items()}
     return [_finite(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _infinite(found: dict[str, Any]) -> dict[str, Any]:
+    """Counts read back: the rate that JSON has as null, errors where no words were expected, is infinite again."""
+    if found.get("rate", 0) is None and found.get("reference") == 0 and found.get("errors"):
+        found["rate"] = math.inf
+    return found
 
 
 def _system(system: System, by: Sequence[str], draws: int, seed: int, block: str | None) -> dict[str, Any]:

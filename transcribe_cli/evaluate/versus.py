@@ -4,14 +4,15 @@ What comes in are the summaries' systems and their Comparison, what goes out JSO
 verdict, groups, and the utterances on which the two differ, each with both alignments.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from html import escape
 from typing import Any
 
 from .compare import Comparison
-from .page import aligned, bars, document, rate, table
-from .report import group_name, group_rate, percent
+from .page import aligned, bars, document, group, interval, rate, table
+from .report import group_name, group_rate
 
 MOST_UTTERANCES = 500  # of those that differ, most different first: a page with tens of thousands does not scroll
 
@@ -39,11 +40,12 @@ def as_json(names: Sequence[str], found: Comparison) -> dict[str, Any]:
 
 def verdict(found: Comparison) -> str:
     """The difference with its interval and whether it is more than chance, in words."""
+    z = f"{found.z:.2f}".replace("inf", "∞")
     p = f"p = {found.p:.4f}" if found.p >= 0.0001 else "p < 0.0001"
     return (
         f"difference {100 * found.difference:+.2f} points "
         f"(95 %: {100 * found.difference_low:+.2f} to {100 * found.difference_high:+.2f}), "
-        f"z = {found.z:.2f}, {p}, the second wins in {100 * found.second_wins:.1f} % of "
+        f"z = {z}, {p}, the second wins in {100 * found.second_wins:.1f} % of "
         f"bootstrap sets: {'different' if found.p < 0.05 else 'not told apart'} at the 5 % level"
     )
 
@@ -54,12 +56,11 @@ def page(names: Sequence[str], systems: Sequence[Mapping[str, Any]], found: Comp
     rows = []
     for name, system, better in zip(names, systems, (found.first_better, found.second_better), strict=True):
         words = system["words"]
-        low, high = words["interval"]
         rows.append(
             [
                 name,
                 rate(words["rate"]),
-                f"{percent(low)} – {percent(high)}",
+                interval(words),
                 *(words[key] for key in ("reference", "substitutions", "deletions", "insertions")),
                 rate(system["characters"]["rate"]),
                 rate(system["sentences"]["rate"]),
@@ -91,12 +92,12 @@ def _group(name: str, names: Sequence[str], systems: Sequence[Mapping[str, Any]]
         own = groups[0][value]
         rows.append(
             [
-                (escape(group_name(name, value)), None),
+                group(name, value),
                 own["sentences"]["reference"],
                 own["words"]["reference"],
                 rate(first),
                 rate(second),
-                ("", -1e9) if apart is None else (f"{100 * apart:+.1f}", round(apart, 6)),
+                ("", "") if apart is None or not math.isfinite(apart) else (f"{100 * apart:+.1f}", round(apart, 6)),
             ]
         )
     found = table([name, "utterances", "words", *(f"WER {one}" for one in names), "points"], rows)

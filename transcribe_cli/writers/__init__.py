@@ -61,7 +61,7 @@ def render(transcript: Transcript, format: str, options: SubtitleOptions | None 
     Raises:
         OptionError: no such format.
     """
-    chosen = find(format)
+    chosen, transcript = find(format), json.kept(transcript)
     if chosen.lines is not None:
         lines = chosen.lines(name, any(segment.channel is not None for segment in transcript.segments))
         return lines.header + "".join(map(lines.segment, transcript.segments))
@@ -76,7 +76,10 @@ def stream(format: str, name: str = "audio", channels: bool = False) -> Lines | 
     carry channels (`--channel split`). Raises OptionError for a format that is not in FORMATS.
     """
     chosen = find(format)
-    return chosen.lines(name, channels) if chosen.lines is not None else None
+    if chosen.lines is None:
+        return None
+    lines = chosen.lines(name, channels)
+    return Lines(lines.header, lambda segment: lines.segment(json.kept_segment(segment)))
 
 
 def find(format: str) -> Format:

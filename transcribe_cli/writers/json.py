@@ -6,7 +6,9 @@ Whisper's names are kept where they mean the same (`text`, `language`, `segments
 
 import json
 import math
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..errors import InputError
@@ -19,7 +21,7 @@ VERSION = 1  # raised when a reader of an older version would be misled
 
 def render(transcript: Transcript, options: SubtitleOptions, name: str) -> str:
     """A transcript as indented JSON."""
-    return json.dumps(to_dict(transcript, name), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return _escaped(json.dumps(to_dict(transcript, name), ensure_ascii=False, indent=1, allow_nan=False)) + "\n"
 
 
 def render_line(transcript: Transcript, options: SubtitleOptions, name: str) -> str:
@@ -29,14 +31,16 @@ def render_line(transcript: Transcript, options: SubtitleOptions, name: str) -> 
 
 def manifest_line(transcript: Transcript, keys: Mapping[str, Any]) -> str:
     """A manifest line's own keys, then `pred_text`, `confidence` and `words`; one line with its end."""
+    transcript = kept(transcript)
     words = [_word(word) | _channel(segment) for segment in transcript.segments for word in segment.words]
     mean = sum(word.confidence for word in transcript.words) / len(words) if words else 1.0
     line = dict(keys) | {"pred_text": transcript.text, "confidence": _share(mean), "words": words}
-    return json.dumps(line, ensure_ascii=False) + "\n"
+    return _escaped(json.dumps(line, ensure_ascii=False)) + "\n"
 
 
 def to_dict(transcript: Transcript, name: str) -> dict[str, Any]:
     """A transcript as plain JSON values; docs/formats.md describes every key."""
+    transcript = kept(transcript)
     return {
         "format": "transcribe",
         "version": VERSION,
@@ -52,6 +56,26 @@ def to_dict(transcript: Transcript, name: str) -> dict[str, Any]:
     }
 
 
+def kept(transcript: Transcript) -> Transcript:
+    """A transcript with times and probabilities rounded as JSON has them, so that all formats come out of the JSON with
+    the same bytes as out of the transcript."""
+    segments = tuple(map(kept_segment, transcript.segments))
+    return replace(transcript, segments=segments, duration_seconds=_time(transcript.duration_seconds))
+
+
+def kept_segment(segment: Segment) -> Segment:
+    """A segment, rounded as in `kept`."""
+    words = tuple(map(_kept_word, segment.words))
+    start, end = _time(segment.start_seconds), _time(segment.end_seconds)
+    return replace(segment, start_seconds=start, end_seconds=end, words=words)
+
+
+def _kept_word(word: Word) -> Word:
+    characters = tuple(map(_kept_word, word.characters))
+    times = _time(word.start_seconds), _time(word.end_seconds)
+    return Word(word.text, *times, _share(word.confidence), characters, word.supported)
+
+
 def read(text: str, where: str = "the transcript") -> Transcript:
     """JSON as `render` wrote it, or as Whisper and faster-whisper write it, → Transcript.
 
@@ -61,7 +85,7 @@ def read(text: str, where: str = "the transcript") -> Transcript:
         InputError: not JSON, not a transcript, or a newer version; the message starts with `where`.
     """
     try:
-        data = json.loads(text)
+        data = _load(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON ({error}); convert reads what --format json wrote") from error
     if not isinstance(data, dict) or not isinstance(data.get("segments"), list):
@@ -92,8 +116,24 @@ def read(text: str, where: str = "the transcript") -> Transcript:
 
 def recording(text: str, otherwise: str = "audio") -> str:
     """What the recording is called in JSON that `read` accepts."""
-    name = json.loads(text).get("audio")
+    name = _load(text).get("audio")
     return name if isinstance(name, str) and name else otherwise
+
+
+def _load(text: str) -> Any:
+    """JSON as values; NaN and infinities, which some programs write, as None."""
+
+    def finite(number: str) -> float | None:
+        value = float(number)
+        return value if math.isfinite(value) else None
+
+    return json.loads(text, parse_float=finite, parse_constant=finite)
+
+
+def _escaped(text: str) -> str:
+    """JSON with halves of surrogate pairs (from names that are not UTF-8) as escapes, since no UTF-8 file can hold them
+    otherwise; read back they are the same name."""
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def _time(seconds: float) -> float:
@@ -158,9 +198,9 @@ def _read_segment(entry: dict[str, Any]) -> Segment:
     if channel is not None and (isinstance(channel, bool) or not isinstance(channel, int) or channel < 0):
         raise ValueError(f"channel {channel!r} is not a whole number")
     if entry.get("words"):
-        words = tuple(_read_word(word) for word in _whole_words(entry["words"]))
+        words = tuple(word for word in map(_read_word, _whole_words(entry["words"])) if word.text)
     else:
-        words = spread(str(entry.get("text", "")), start, end)
+        words = spread(_text(entry.get("text")), start, end)
     alternatives = tuple(
         Alternative(str(a["text"]), *(_score(a[key]) for key in ("acoustic", "language", "total")))
         for a in entry.get("alternatives", ())
@@ -170,14 +210,15 @@ def _read_segment(entry: dict[str, Any]) -> Segment:
 
 def _whole_words(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Whisper's words begin with a space, and one without belongs to the word before it (" don", "'t")."""
-    if not any(str(entry["word"]).startswith(" ") for entry in entries):
+    if not any(_text(entry["word"]).startswith(" ") for entry in entries):
         return entries
     whole: list[dict[str, Any]] = []
     for entry in entries:
-        if whole and not str(entry["word"]).startswith(" "):
+        if whole and not _text(entry["word"]).startswith(" "):
             before = whole[-1]
             sure = min(_number(one.get("probability", 1.0)) for one in (before, entry))
-            whole[-1] = {**before, "word": f"{before['word']}{entry['word']}", "end": entry["end"], "probability": sure}
+            text = _text(before["word"]) + _text(entry["word"])
+            whole[-1] = {**before, "word": text, "end": entry["end"], "probability": sure}
         else:
             whole.append(entry)
     return whole
@@ -185,12 +226,16 @@ def _whole_words(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _read_word(entry: dict[str, Any], name: str = "word") -> Word:
     return Word(
-        str(entry[name]).strip(),
+        _text(entry[name]).strip(),
         *_span(entry),
         min(max(_number(entry.get("probability", 1.0)), 0.0), 1.0),
         tuple(_read_word(one, "character") for one in entry.get("characters", ())),
         entry.get("supported", True) is not False,
     )
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _score(value: object) -> float:

@@ -31,8 +31,8 @@ def stm(transcript: Transcript, options: SubtitleOptions, name: str) -> str:
 
 
 def identifier(name: str) -> str:
-    """A name without what would split or comment out its line."""
-    return re.sub(r"[\s;]+", "_", name) or "audio"
+    """A name without what would split or comment out its line, or what no UTF-8 file can hold."""
+    return re.sub(r"[\s;\ud800-\udfff]+", "_", name) or "audio"
 
 
 def _channel(segment: Segment) -> int:
