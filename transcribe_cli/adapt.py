@@ -296,7 +296,8 @@ def _copied(bundle: Bundle) -> dict[str, Path]:
 
     The graph, with weights that lie in a file of their own, what else the card names, and the terms of use.
     """
-    named = {bundle.card.lexicon, *bundle.card.checksums}
+    entry = bundle.card.language_model
+    named = {bundle.card.lexicon, None if entry is None else entry.rescorer, *bundle.card.checksums}
     found = {bundle.card.graph: bundle.graph_path}
     for path in sorted(bundle.folder.iterdir()):
         terms = path.name.lower().startswith(TERMS)

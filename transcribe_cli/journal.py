@@ -130,6 +130,8 @@ def fingerprints(
     else:
         lm = None if options.model.no_lm else options.model.lm or bundle.language_model_path
         words["language_model"] = None if lm is None else _sha256(Path(lm))
+        if lm is not None and lm == bundle.language_model_path and bundle.rescorer_path is not None:
+            words["rescorer"] = _sha256(bundle.rescorer_path)
         if options.decoding.hotwords_file is not None:
             decoding["hotwords_file"] = _sha256(Path(options.decoding.hotwords_file))
         words["decoding"] = decoding

@@ -79,17 +79,20 @@ class Recogniser:
         own = self.bundle.card.language_model
         greedy = options.decoding.decoder == "greedy"
         self.language_model_id: str | None = None
-        lm_path = None
+        lm_path = rescorer_path = None
         if not (options.model.no_lm or greedy):
             if options.model.lm is not None:
                 lm_path, self.language_model_id = options.model.lm, Path(options.model.lm).name
             elif own is not None:
                 lm_path, self.language_model_id = str(self.bundle.language_model_path), own.id or own.file
+                rescorer_path = None if self.bundle.rescorer_path is None else str(self.bundle.rescorer_path)
         decoding = options.decoding
         if own is not None:  # what was typed wins over what the card was tuned at
             decoding = tuned(decoding, own)
         sounding = Sounding.of(self.bundle.card.sounds, self.bundle.lexicon_path)
-        self.settings = settings = ReaderSettings(self.bundle.card, lm_path, decoding, options.segments, sounding)
+        self.settings = settings = ReaderSettings(
+            self.bundle.card, lm_path, decoding, options.segments, sounding, rescorer_path
+        )
         # the network is read by a library that leaves Python free meanwhile: both parts at once
         with ThreadPoolExecutor(1) as beside:
             reader = beside.submit(ReaderPool, settings, jobs) if jobs else beside.submit(Reader, settings)

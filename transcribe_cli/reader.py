@@ -32,6 +32,7 @@ class ReaderSettings:
     decoding: DecodingOptions
     segments: SegmentOptions
     sounding: Sounding | None = None  # of a model that hears sounds
+    rescorer_path: str | None = None  # of a neural model that has a say beside the n-grams
 
 
 class Reader:
@@ -43,7 +44,9 @@ class Reader:
     def __init__(self, settings: ReaderSettings) -> None:
         self._settings = settings
         greedy = settings.decoding.decoder == "greedy"
-        language_model = None if settings.lm_path is None or greedy else LanguageModel.load(settings.lm_path)
+        language_model = None
+        if settings.lm_path is not None and not greedy:
+            language_model = LanguageModel.load(settings.lm_path, settings.rescorer_path)
         self._lock = threading.Lock()  # a decoder keeps its search in itself, and several recordings are read at once
         self.decoder = decoding.build(settings.card.alphabet, language_model, settings.decoding, settings.sounding)
 

@@ -129,6 +129,8 @@ def test_an_unknown_name_lists_the_known_ones(bundle, monkeypatch):
         ({"graph": "../model.onnx"}, "plain file name"),
         ({"graph": "other.onnx"}, "not in the folder"),
         ({"language_model": {"file": "/etc/passwd"}}, "plain file name"),
+        ({"language_model": {"file": "card.json", "rescorer": "../r.onnx"}}, "plain file name"),
+        ({"language_model": {"file": "card.json", "rescorer": "r.onnx"}}, r"r\.onnx, which is not in the folder"),
         ({"features": {"kind": "smell"}}, "smell"),
         ({"windows": {"seconds": 1.0, "context_seconds": 3.0}}, "cannot hold"),
         ({"alphabet": {"tokens": ["a", "a", "a"]}}, "twice"),

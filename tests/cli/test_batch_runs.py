@@ -86,13 +86,20 @@ def test_a_changed_option_redoes_what_it_touches(home):
     assert redone(*words) == {"txt", "srt", "json"}
 
 
-def test_a_changed_lexicon_redoes_everything(home):
+@pytest.mark.parametrize("changed", ["words.gz", "rescorer.onnx"])
+def test_a_changed_lexicon_or_neural_language_model_redoes_everything(home, changed):
     folder = home / "models" / "toy"
-    (folder / "words.gz").write_bytes(b"one")  # read by networks that hear sounds, which this one does not
-    toy_model.write_bundle(folder, lexicon="words.gz")
+    (folder / changed).write_bytes(b"one")  # read by networks that hear sounds, which this one does not
+    (folder / "words.arpa").write_text("\\data\\\nngram 1=2\n\n\\1-grams:\n-1\tbad\n-1\t</s>\n\n\\end\\\n")
+    named = {"lexicon": "words.gz"}
+    if changed != "words.gz":
+        named = {"language_model": {"file": "words.arpa", "rescorer": changed}}
+    toy_model.write_bundle(folder, **named)
     run(BATCH)
     before = ages(home / "out")
-    (folder / "words.gz").write_bytes(b"two")
+    run(BATCH)
+    assert ages(home / "out") == before
+    (folder / changed).write_bytes(b"two")
     run(BATCH)
     after = ages(home / "out")
     assert all(after[name] != before[name] for name in before)

@@ -8,6 +8,7 @@ import onnx
 import pytest
 import soundfile
 import toy_model
+import toy_rescorer
 
 from transcribe_cli.adapt import (
     AdaptOptions,
@@ -63,6 +64,20 @@ def test_adapted_folder_is_a_model_that_knows_the_new_words(toy: Path) -> None:
     assert adapted.score("gaffed decaf") > general.score("gaffed decaf") + 3
     # general words lose at most what the mixture's weight takes
     assert adapted.score("a bad cab") > general.score("a bad cab") - 4
+
+
+def test_a_neural_language_model_goes_along(toy: Path) -> None:
+    folder = toy / "models" / "toy"
+    toy_rescorer.write(folder / "r.onnx", toy_rescorer.table())
+    card = json.loads((folder / "card.json").read_text())
+    card["language_model"] |= {"rescorer": "r.onnx", "rescorer_weight": 0.7}
+    (folder / "card.json").write_text(json.dumps(card))
+    adapt([Path("notes")], Path("mine"), "toy")
+    assert find("./mine").rescorer_path == Path("mine/r.onnx")
+    assert Path("mine/r.onnx").read_bytes() == (folder / "r.onnx").read_bytes()
+    entry = find("./mine").card.language_model
+    assert entry is not None
+    assert entry.rescorer_weight == 0.7
 
 
 def test_checksum_in_the_card_is_that_of_the_new_language_model(toy: Path) -> None:

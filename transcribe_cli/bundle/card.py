@@ -63,6 +63,8 @@ class LanguageModelEntry:
     beam_width: int | None = None
     token_min_logp: float | None = None
     beam_prune_logp: float | None = None
+    rescorer: str | None = None  # the file of a neural language model that has a say beside it
+    rescorer_weight: float | None = None
     id: str = ""
 
 
@@ -137,6 +139,8 @@ def from_dict(data: dict[str, Any], where: str) -> Card:
         if data.get("language_model"):
             known["language_model"] = _value(LanguageModelEntry, data["language_model"], "language_model")
             _file_name(known["language_model"].file)
+            if known["language_model"].rescorer is not None:
+                _file_name(known["language_model"].rescorer)
     except KeyError as error:
         raise ModelError(f"{where}: the card lacks {error}") from error
     except (TypeError, ValueError, AttributeError) as error:

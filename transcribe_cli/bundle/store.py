@@ -35,6 +35,11 @@ class Bundle:
         return None if entry is None else self.folder / entry.file
 
     @property
+    def rescorer_path(self) -> Path | None:
+        entry = self.card.language_model
+        return None if entry is None or entry.rescorer is None else self.folder / entry.rescorer
+
+    @property
     def lexicon_path(self) -> Path | None:
         return None if self.card.lexicon is None else self.folder / self.card.lexicon
 
@@ -127,7 +132,7 @@ def _folder(folder: Path) -> Bundle:
         raise ModelError(f"{card_path}: cannot be read ({error})") from error
     card = parse(text, str(card_path))
     bundle = Bundle(card, folder, folder / card.graph)
-    for path in (bundle.graph_path, bundle.language_model_path, bundle.lexicon_path):
+    for path in (bundle.graph_path, *_beside(bundle)):
         if path is not None and not os.path.isfile(path):
             raise ModelError(f"{card_path}: names {path.name}, which is not in the folder")
     return bundle
@@ -146,7 +151,7 @@ def _lone_graph(path: Path) -> Bundle:
         raise ModelError(f"{path}: no card in its metadata and no card.json beside it{other}")
     card = parse(text, str(path))
     bundle = Bundle(card, path.parent, path)
-    for part in (bundle.language_model_path, bundle.lexicon_path):
+    for part in _beside(bundle):
         if part is not None and not os.path.isfile(part):
             raise ModelError(f"{path}: its card names {part.name}, which is not beside it (try the bundle's folder)")
     return bundle
@@ -164,8 +169,12 @@ def files(bundle: Bundle) -> list[Path]:
     """The files that make up a bundle: all in its folder, or a lone graph with its language model."""
     if os.path.isfile(bundle.folder / "card.json") and bundle.graph_path == bundle.folder / bundle.card.graph:
         return sorted(path for path in bundle.folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    paths = bundle.graph_path, bundle.language_model_path, bundle.lexicon_path
-    return [path for path in paths if path is not None]
+    return [bundle.graph_path, *(path for path in _beside(bundle) if path is not None)]
+
+
+def _beside(bundle: Bundle) -> tuple[Path | None, ...]:
+    """What a card may name beside the graph."""
+    return bundle.language_model_path, bundle.rescorer_path, bundle.lexicon_path
 
 
 def read_card(bundle: Bundle) -> dict[str, Any]:

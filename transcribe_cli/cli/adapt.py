@@ -76,7 +76,9 @@ def prove(manifest: Path, model: str, adapted: Path) -> tuple[Counts, Counts]:
         failed = lambda id, why: _say(f"transcribe: {id}: left out: {why}")  # noqa: E731
         tune.save(tune.compute_rows(read_manifest(manifest), recogniser, failed), kept)
         before, after = (
-            tune.sweep(kept, bundle.card.alphabet, path, [weights], sounding=sounding)[0].words
+            tune.sweep(kept, bundle.card.alphabet, path, [weights], sounding=sounding, rescorer=bundle.rescorer_path)[
+                0
+            ].words
             for path in (bundle.language_model_path, adapted / entry.file)
         )
     return before, after

@@ -33,6 +33,9 @@ def export(
     lm: Annotated[
         Path | None, typer.Option(help="language model that goes into the bundle; then tune it: transcribe lm tune")
     ] = None,
+    rescorer: Annotated[
+        Path | None, typer.Option(help="neural language model that has a say beside --lm (transcribe lm rescorer)")
+    ] = None,
     measure: Annotated[Path | None, typer.Option(help="manifest to measure word errors and speed on")] = None,
     limit: Annotated[int, typer.Option(help="utterances of each source to measure; 0: all")] = 0,
 ) -> None:
@@ -51,7 +54,9 @@ def export(
         measure = measure.resolve()
     place = out.resolve()  # the folder is replaced: were it the current one, relative names would lead nowhere
     kept = exporting.KEPT_FLOAT if keep_float is None else tuple(keep_float)
-    difference = exporting.export(checkpoints, out, model_version, weights, extra, kept, ragged, lm, start, overwrite)
+    difference = exporting.export(
+        checkpoints, out, model_version, weights, extra, kept, ragged, lm, start, overwrite, rescorer
+    )
     size = sum(path.stat().st_size for path in place.iterdir() if path.is_file())
     print(f"{out}: {size / 1e6:.1f} MB, {weights}")
     print(

@@ -1,4 +1,4 @@
-"""`transcribe lm`: build, measure, mix, prune, store and tune language models."""
+"""`transcribe lm`: build, measure, mix, prune, store, train and tune language models."""
 
 import os
 import resource
@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..errors import InputError, OptionError
+from ..errors import InputError, MissingExtra, OptionError
 from ..evaluate.tune import Point, TuneOptions
 from ..lm import arpa, binary, files, interpolate, layout, prune, recipe
 from ..lm.build import BuildOptions
@@ -21,6 +21,7 @@ from ..lm.build import build as build_model
 from ..lm.model import LOG_10, LanguageModel, unit_of
 from ..lm.ngrams import close
 from ..outputs import check_target
+from ..training.language_options import RescorerOptions
 from .flags import takes_options
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -168,6 +169,7 @@ def interpolate_models(
         raise OptionError("give --weight for each model, or --tune with a text that the mixture should suit")
     if weight is not None and len(weight) != len(models):
         raise OptionError(f"{len(models)} models and {len(weight)} weights: give --weight once for each model")
+    check_target(output, overwrite=True)
     loaded = [files.load(path) for path in models]
     if len({unit_of(model.words) for model in loaded}) > 1:
         raise OptionError("models of words and models of characters cannot be mixed: build both with the same --unit")
@@ -194,6 +196,7 @@ def prune_model(
     """Make a model smaller at the least loss (relative entropy)."""
     if entropy is None and max_ngrams is None and order is None:
         raise OptionError("give --entropy, --max-ngrams or --order: how much to drop")
+    check_target(output, overwrite=True)
     small = files.load(model)
     before = small.sizes
     if order is not None:
@@ -220,6 +223,7 @@ def binary_model(
     compressed: Annotated[bool, typer.Option("--compressed/--plain-pointers", help="Smaller, or faster.")] = True,
 ) -> None:
     """Store a model as a KenLM binary, which loads in milliseconds."""
+    check_target(output, overwrite=True)
     binary.write(files.load(model), output, bits, compressed)
     _say(f"{output}: {output.stat().st_size} bytes")
 
@@ -231,7 +235,7 @@ def build_recipe(
     data: Annotated[Path, typer.Option(metavar="DIR", help="Folder with text/ and the manifests.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where lm.bin and lm.json go.")],
     unit: Annotated[str | None, typer.Option(help="word or char, in place of the recipe's.")] = None,
-    order: Annotated[int | None, typer.Option(help="Longest n-gram, in place of the recipe's.")] = None,
+    order: Annotated[int | None, typer.Option(help="Longest n-gram, in place of the recipe's.", min=1, max=6)] = None,
     max_bytes: Annotated[int | None, typer.Option(help="Size of the file, in place of the recipe's.", min=1)] = None,
     max_words: Annotated[int | None, typer.Option(help="So many most frequent words at most.", min=1)] = None,
 ) -> None:
@@ -242,6 +246,26 @@ def build_recipe(
         max_words=max_words or steps.max_words,
     )  # fmt: skip
     recipe.build(steps, data, output, _say)
+
+
+@app.command("rescorer", no_args_is_help=True)
+@takes_options(RescorerOptions)
+def train_rescorer(
+    file: Annotated[Path, typer.Argument(metavar="RECIPE", help="TOML, as for `transcribe lm recipe`.")],
+    *,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder with text/ and the manifests.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where rescorer.onnx and rescorer.json go.")
+    ],
+    rescorer_options: RescorerOptions,
+) -> None:
+    """Train a small neural model on a recipe's text; started again, it goes on where it was stopped."""
+    steps = recipe.load(file)
+    try:
+        from ..training import language
+    except ImportError as error:
+        raise MissingExtra("training", error.name or "torch", "train") from error
+    language.train(steps, data, output, rescorer_options, _say)
 
 
 @app.command(no_args_is_help=True)
@@ -274,7 +298,7 @@ def tune(
     if write_card and lm is not None:
         raise OptionError("--write-card with --lm: the card's weights belong to its own language model")
     bundle = find(model)
-    lm_path = lm or bundle.language_model_path
+    lm_path, rescorer = lm or bundle.language_model_path, bundle.rescorer_path if lm is None else None
     if lm_path is None:
         raise OptionError(f"the model {model} has no language model: give one with --lm")
     points = search.grid(tune_options)
@@ -293,7 +317,7 @@ def tune(
             search.save(computed, kept)
         sounding = Sounding.of(bundle.card.sounds, bundle.lexicon_path)
         jobs = jobs or os.cpu_count() or 1
-        found = search.sweep(kept, bundle.card.alphabet, lm_path, points, jobs, sounding=sounding)
+        found = search.sweep(kept, bundle.card.alphabet, lm_path, points, jobs, sounding=sounding, rescorer=rescorer)
     top = search.best(found)
     _show(found, top)
     if picture is not None:
@@ -309,7 +333,7 @@ def _show(points: list[Point], top: Point) -> None:
     sources = sorted(top.counts)
     table = Table(title="word errors, %", title_justify="left")
     names = sources if len(sources) > 1 else []
-    for name in ("α", "β", "T", "beam", "floor", "prune", "unknown", "all", *names, "× real time"):
+    for name in ("α", "β", "T", "beam", "floor", "prune", "unknown", "neural", "all", *names, "× real time"):
         table.add_column(name, justify="right")
     for point in points:
         w, rates = point.weights, [point.words]
@@ -319,6 +343,7 @@ def _show(points: list[Point], top: Point) -> None:
             f"{w.token_min_logp:g}",
             f"{w.beam_prune_logp:g}",
             f"{w.unknown_penalty:g}",
+            f"{w.rescorer_weight:g}",
             *(f"{100 * counts.rate:.2f}" for counts in rates),
         ]
         cells.append(f"{point.audio_seconds / max(point.seconds, 1e-9):.0f}")

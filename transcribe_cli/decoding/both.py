@@ -11,23 +11,32 @@ either side:
 with the rows at the search's temperature, over the rows of just these words. Spots lie apart, so that each is decided
 by itself; a long stretch costs no more than its spots do. A word that the lexicon lacks sounds as it was heard where
 the letters read it: a name pays for being unknown, not for a pronunciation that nobody told.
+
+Where a neural language model travels with the n-grams, it has a say in what is still in question by then: a word's
+probability is the mean of both models', and weighs more than the n-grams' alone did in the searches. Words that the
+n-grams do not know keep their penalty.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 import kenlm
 import numpy as np
+from numpy.typing import NDArray
 
 from ..lm.model import LOG_10, LanguageModel
 from .hotwords import ROOT, HotwordMatcher
 from .hypothesis import Decoder, Hypothesis, checked
 from .judge import Heads, Judge, Rows, Words
 from .options import DecodingOptions
+from .rescorer import Asked, Rescorer
 from .words import WordSearch
 
 SEARCHED = 10  # texts asked of each search; with 20 nothing changes any more
 _EDGE = 2  # rows before and after a few words that may belong to them
+_BEFORE, _BEHIND = 12, 3  # words around a spot that the neural model looks at; more changes nothing
+_IN_QUESTION = 5.0  # nats by which an alternative may lie behind and still be asked about
 
 
 class BothSearch:
@@ -47,6 +56,9 @@ class BothSearch:
         self._heads, self._by_letters, self._by_words = heads, by_letters, by_words
         self._lm, self._hotwords, self._nbest = language_model, hotwords, options.nbest
         (self._alpha, self._beta), self._unknown = options.weights, options.unknown_penalty
+        weight, neural = options.judged_weight, language_model.rescorer
+        self._rescorer = Rescorer(neural) if neural is not None and weight else None
+        self._weight, self._behind = (self._alpha, 0) if self._rescorer is None else (weight, _BEHIND)
 
     def decode(self, log_probs: Rows, context: str = "") -> list[Hypothesis]:
         """(T, letters and sounds) natural log-probabilities → hypotheses, best first, one at least.
@@ -83,7 +95,12 @@ class BothSearch:
 
     def _judged(self, text: Words, judge: Judge, context: str) -> Hypothesis:
         acoustic = float(judge.worth([text], [(0, len(judge.letters))])[0])
-        language = self._language(tuple(context.split()), text, ended=True)
+        before = tuple(context.split())
+        told = self._language(before, text, ended=True)
+        if self._rescorer is not None:
+            parts = [self._asked((*before, *text[:at]), text[at : at + _BEFORE]) for at in range(0, len(text), _BEFORE)]
+            told = told.mixed(np.concatenate([np.empty(0), *self._rescorer.log_probs(parts)]))
+        language = told.worth(self._weight)
         return Hypothesis(" ".join(text), acoustic, language, acoustic + language)
 
     def _mend(self, pivot: Words, texts: Sequence[Words], judge: Judge, context: str) -> tuple[Words, float]:
@@ -98,46 +115,101 @@ class BothSearch:
             rows = (0 if not before else rows[0]), (n_rows if after == len(pivot) else rows[1])
             said += [(*pivot[before:low], *other, *pivot[high:after]) for other in others]
             spans += [rows] * len(others)
-        acoustic = judge.worth(said, spans)
+        heard = iter(judge.worth(said, spans).tolist())
         # so many words behind a spot as models may still look back from
-        reach = max(self._lm.order, 0 if self._hotwords is None else self._hotwords.longest) - 1
-        mended: list[str] = []
-        at, first, gain = 0, 0, 0.0
+        reach = max(self._lm.order - 1, 0 if self._hotwords is None else self._hotwords.longest - 1, self._behind)
+        weighed = []
         for low, high, others in spots:
-            earlier = (*context.split(), *mended, *pivot[at:low])
-            later = pivot[high : high + reach]
+            earlier, later = (*context.split(), *pivot[:low]), pivot[high : high + reach]
             ended = high + reach >= len(pivot)
-            worth = [
-                float(acoustic[first + i]) + self._language(earlier, (*other, *later), ended)
-                for i, other in enumerate(others)
-            ]
+            weighed.append([_Said(earlier, (*other, *later), ended, next(heard)) for other in others])
+        mended: list[str] = []
+        at, gain = 0, 0.0
+        for (low, high, others), worth in zip(spots, self._worth(weighed), strict=True):
             chosen = int(np.argmax(worth))
             gain += worth[chosen] - worth[0] if worth[0] > float("-inf") else 0.0  # the first is the pivot's own
             mended += [*pivot[at:low], *others[chosen]]
-            at, first = high, first + len(others)
+            at = high
         return (*mended, *pivot[at:]), gain
 
-    def _language(self, before: Words, text: Words, ended: bool) -> float:
-        """What language model, word bonus and hotwords add for a text behind other words; ended: a sentence's end."""
+    def _worth(self, spots: Sequence[Sequence["_Said"]]) -> list[list[float]]:
+        """What each spot's alternatives are worth, by all that has a say."""
+        worth: list[list[float]] = []
+        told: list[list[_Told]] = []
+        for said in spots:
+            told.append([self._language(one.before, one.words, one.ended) for one in said])
+            worth.append([one.heard + its.worth(self._weight) for one, its in zip(said, told[-1], strict=True)])
+        if self._rescorer is None:
+            return worth
+        asked, places = [], []
+        for i, values in enumerate(worth):
+            close = [k for k, value in enumerate(values) if value > max(values) - _IN_QUESTION]
+            for k in close if len(close) > 1 else ():
+                asked.append(self._asked(spots[i][k].before, spots[i][k].words))
+                places.append((i, k))
+        for (i, k), log_probs in zip(places, self._rescorer.log_probs(asked), strict=True):
+            worth[i][k] = spots[i][k].heard + told[i][k].mixed(log_probs).worth(self._weight)
+        return worth
+
+    def _asked(self, before: Words, words: Words) -> Asked:
+        return Asked(before[-_BEFORE:], words, len(before) <= _BEFORE)
+
+    def _language(self, before: Words, text: Words, ended: bool) -> "_Told":
+        """What language model, word bonus and hotwords say of a text behind other words; ended: a sentence's end."""
         lm, hotwords = self._lm, self._hotwords
         reach = lm.order - 1
         state = lm.state(" ".join(before[-reach:]), boundary=len(before) <= reach)
-        total, hot = self._beta * len(text), ROOT
-        for word in text:
+        words, known = np.empty(len(text)), np.empty(len(text), bool)
+        end, rest, hot = 0.0, self._beta * len(text), ROOT
+        for i, word in enumerate(text):
             following = kenlm.State()
-            total += self._alpha * float(lm.kenlm.BaseScore(state, word, following)) * LOG_10
+            words[i] = float(lm.kenlm.BaseScore(state, word, following)) * LOG_10
             state = following
-            if not lm.knows(word) and not (hotwords is not None and word in hotwords.words):
-                total -= self._alpha * self._unknown * LOG_10  # as the searches have it: it is one of log10
+            known[i] = lm.knows(word)
+            if not known[i] and not (hotwords is not None and word in hotwords.words):
+                rest -= self._alpha * self._unknown * LOG_10  # as the searches have it: it is one of log10
         if ended:
-            total += self._alpha * float(lm.kenlm.BaseScore(state, "</s>", kenlm.State())) * LOG_10
+            end = float(lm.kenlm.BaseScore(state, "</s>", kenlm.State())) * LOG_10
         if hotwords is not None:
             for word in (*before[-hotwords.longest :], *text):
                 for character in word:
                     hot = hotwords.step(hot, character)
-                total += hotwords.complete[hot]
+                rest += hotwords.complete[hot]
                 hot = hotwords.step(hot, " ")
-        return total
+        return _Told(words, known, end, rest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Words that may have been said, behind others. heard: what letters and sounds make of them."""
+
+    before: Words
+    words: Words
+    ended: bool
+    heard: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What language model, word bonus and hotwords say of some words.
+
+    words: ln P of each, (words,). known: whether the n-grams know it, (words,). end: ln P of a sentence's end behind
+    them, 0 where they end none. rest: what bonus and hotwords add, and the penalties of unknown words take off.
+    """
+
+    words: NDArray[np.float64]
+    known: NDArray[np.bool_]
+    end: float
+    rest: float
+
+    def worth(self, weight: float) -> float:
+        """All together, with the language model's weight."""
+        return weight * (float(self.words.sum()) + self.end) + self.rest
+
+    def mixed(self, log_probs: NDArray[np.float64]) -> "_Told":
+        """With the mean of the words' probabilities and a neural model's, (words,) natural logs."""
+        both = np.logaddexp(self.words, log_probs) - np.log(2)
+        return replace(self, words=np.where(self.known, both, self.words))
 
 
 def _spots(pivot: Words, texts: Sequence[Words]) -> Iterator[tuple[int, int, list[Words]]]:

@@ -12,7 +12,9 @@ USUAL_WIDTH = 100
 # falls e^-10 behind the best does not come back
 USUAL_LIMITS = -5.0, -10.0
 # what a model's card may say of them
-TUNED = ("lm_weight", "word_bonus", "temperature", "beam_width", "token_min_logp", "beam_prune_logp")
+TUNED = (
+    "lm_weight", "word_bonus", "temperature", "beam_width", "token_min_logp", "beam_prune_logp", "rescorer_weight",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,12 @@ class DecodingOptions:
         "network that is too sure of itself leaves the language model more to say; default: the card's",
         minimum=0.1, maximum=10,
     )  # fmt: skip
+    rescorer_weight: float | None = option(
+        None,
+        "weight of n-grams and neural language model together, where one travels with the model and the searches "
+        "differ; 0 does without it; default: the card's",
+        minimum=0, maximum=10,
+    )  # fmt: skip
     # strong enough that an unknown word must be heard clearly, weak enough that a name can get through
     unknown_penalty: float = option(
         10.0, "taken off for a word that the language model has never seen", minimum=0, maximum=1000
@@ -89,6 +97,11 @@ class DecodingOptions:
             USUAL_LIMITS[0] if self.token_min_logp is None else self.token_min_logp,
             USUAL_LIMITS[1] if self.beam_prune_logp is None else self.beam_prune_logp,
         )
+
+    @property
+    def judged_weight(self) -> float:
+        """Of n-grams and neural model together, the n-grams' own where neither user nor card says."""
+        return self.weights[0] if self.rescorer_weight is None else self.rescorer_weight
 
     @property
     def softening(self) -> float:

@@ -76,7 +76,7 @@ def sweep(
             references.append(normalise(line.text or "").split())
             stretches.append([one.log_probs for one in recogniser.stretches(iter([rows(sound, recogniser)]))])
             seconds += len(sound) / settings.card.sample_rate
-    language_model = None if settings.lm_path is None else LanguageModel.load(settings.lm_path)
+    language_model = None if settings.lm_path is None else LanguageModel.load(settings.lm_path, settings.rescorer_path)
     points = []
     for values in grid:
         chosen: dict[str, Any] = dict(values)

@@ -46,6 +46,9 @@ class TuneOptions:
     token_min_logps: str = option("-5", "values of --token-min-logp to try", metavar="N,N,…")
     beam_prune_logps: str = option("-10", "values of --beam-prune-logp to try", metavar="N,N,…")
     unknown_penalties: str = option("10", "penalties of unknown words to try", metavar="N,N,…")
+    rescorer_weights: str = option(
+        "0.6", "weights of n-grams and neural model together to try, where the model has one", metavar="N,N,…"
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -63,6 +66,7 @@ class Weights:
     token_min_logp: float
     beam_prune_logp: float
     unknown_penalty: float
+    rescorer_weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +109,8 @@ def grid(options: TuneOptions) -> list[Weights]:
             raise OptionError(f"--{name.replace('_', '-')} cannot be {text!r}: give numbers, such as 0,0.5,1")
         lists.append(values)
     points = [
-        Weights(alpha, beta, temperature, int(beam), floor, prune, penalty)
-        for alpha, beta, temperature, beam, floor, prune, penalty in itertools.product(*lists)
+        Weights(alpha, beta, temperature, int(beam), *others)
+        for alpha, beta, temperature, beam, *others in itertools.product(*lists)
     ]
     for point in points:
         _decoding(point)  # refuses what the decoder would refuse
@@ -116,7 +120,7 @@ def grid(options: TuneOptions) -> list[Weights]:
 def standard(entry: LanguageModelEntry) -> Weights:
     """A card's point, with the decoder's own defaults beside it."""
     own = tuned(DecodingOptions(), entry)
-    return Weights(*own.weights, own.softening, own.width, *own.limits, own.unknown_penalty)
+    return Weights(*own.weights, own.softening, own.width, *own.limits, own.unknown_penalty, own.judged_weight)
 
 
 def _decoding(point: Weights) -> DecodingOptions:
@@ -198,10 +202,11 @@ _work: _Work | None = None  # one a worker process, set by its initialiser
 
 
 def _start(
-    rows_path: Path, alphabet: Alphabet, lm_path: Path | None, normaliser_name: str, sounding: decoding.Sounding | None
-) -> None:
+    rows_path: Path, alphabet: Alphabet, lm_path: Path | None, normaliser_name: str,
+    sounding: decoding.Sounding | None, rescorer: Path | None,
+) -> None:  # fmt: skip
     global _work
-    language_model = None if lm_path is None else LanguageModel.load(lm_path)
+    language_model = None if lm_path is None else LanguageModel.load(lm_path, rescorer)
     _work = _Work(load(rows_path), alphabet, language_model, normaliser_name, sounding)
 
 
@@ -232,16 +237,18 @@ def sweep(
     normaliser_name: str = "basic",
     done: Callable[[Point], None] = lambda point: None,
     sounding: decoding.Sounding | None = None,
+    rescorer: Path | None = None,
 ) -> list[Point]:
     """Word errors at every point of the grid, in the grid's order; done is told of each as it is ready.
 
     lm_path: None to search without a language model.
     sounding: the sounds behind the letters in the rows, where the network hears them.
+    rescorer: of a neural language model that has a say beside the n-grams.
 
     Raises InputError for saved rows that cannot be read, LanguageModelError for a model that cannot be used.
     """
     rows = load(rows_path)
-    language_model = None if lm_path is None else LanguageModel.load(lm_path)
+    language_model = None if lm_path is None else LanguageModel.load(lm_path, rescorer)
     if language_model is not None:
         language_model.check_fits(alphabet)
     columns = len(alphabet) + (0 if sounding is None else len(sounding.alphabet))
@@ -256,7 +263,7 @@ def sweep(
         return found
     # spawn: a forked child would inherit the network's threads in an unknown state
     spawn = multiprocessing.get_context("spawn")
-    settings = (rows_path, alphabet, lm_path, normaliser_name, sounding)
+    settings = (rows_path, alphabet, lm_path, normaliser_name, sounding, rescorer)
     with ProcessPoolExecutor(jobs, spawn, initializer=_start, initargs=settings) as pool:
         for point in pool.map(_try, points):
             found.append(point)
@@ -286,7 +293,8 @@ def write_card(folder: Path, weights: Weights) -> None:
         raise OptionError(f"{path}: no card to write into ({error})") from error
     if not card.get("language_model"):
         raise OptionError(f"{path}: names no language model, so it has no weights to set")
-    card["language_model"] |= {name: getattr(weights, name) for name in TUNED}
+    entry = card["language_model"]
+    entry |= {name: getattr(weights, name) for name in TUNED if name != "rescorer_weight" or entry.get("rescorer")}
     write_atomically(path, json.dumps(card, ensure_ascii=False, indent=1) + "\n")
 
 

@@ -53,23 +53,32 @@ class LanguageModel:
     unknown: the same of a word that it does not know.
     kenlm: the `kenlm.Model` that scores (log10).
     plain: whether KenLM reads the file as it lies there; else it was given an unpacked or mended copy.
+    rescorer: the file of a neural model that has a say beside it, or None.
     """
 
-    __slots__ = ("_unigrams", "kenlm", "order", "path", "plain", "space", "unit", "words")
+    __slots__ = ("_unigrams", "kenlm", "order", "path", "plain", "rescorer", "space", "unit", "words")
 
     def __init__(self, path: Path, model: Any, words: Iterable[str], plain: bool = True) -> None:
         self.path, self.kenlm, self.order, self.plain = path, model, int(model.order), plain
         self.words = Vocabulary(word for word in words if word not in SPECIAL)
         self.unit, self.space = unit_of(self.words)
         self._unigrams: NDArray[np.float32] | None = None
+        self.rescorer: Path | None = None
 
     @classmethod
-    def load(cls, path: str | Path) -> "LanguageModel":
+    def load(cls, path: str | Path, rescorer: str | Path | None = None) -> "LanguageModel":
         """Reads a model: ARPA, gzipped ARPA or KenLM binary, told apart by what is in the file.
+
+        rescorer: noted, for the decoder to read.
 
         Raises LanguageModelError: missing, empty, truncated, corrupt, or of a kind that cannot be read.
         """
-        path = Path(path)
+        model = cls._load(Path(path))
+        model.rescorer = None if rescorer is None else Path(rescorer)
+        return model
+
+    @classmethod
+    def _load(cls, path: Path) -> "LanguageModel":
         try:
             with path.open("rb") as file:
                 head = file.read(16)

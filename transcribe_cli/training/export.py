@@ -32,6 +32,7 @@ from ..bundle.card import FORMAT, Card, parse
 from ..bundle.session import Network, RuntimeOptions
 from ..bundle.store import Bundle, find, sha256
 from ..ctc.collapse import greedy
+from ..decoding.rescorer import Rescorer
 from ..errors import ModelError, OptionError, OutputError, TrainingError
 from ..features import FeatureRecipe
 from ..lm.model import LanguageModel
@@ -48,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-4  # between PyTorch and ONNX Runtime, in log-probability
 OPSET = 17
-LEXICON = "lexicon.gz"
+LEXICON, RESCORER = "lexicon.gz", "rescorer.onnx"
 # what follows attention does a quarter of all that int8 does to the log-probabilities, for a fortieth of the operations
 KEPT_FLOAT = ("attention/out",)
 CURE = "choose another checkpoint"
@@ -317,8 +318,10 @@ def write(model: onnx.ModelProto, data: dict[str, Any], folder: Path) -> None:
         write_atomically(folder / name, value)
 
 
-def attach(folder: Path, path: Path | None = None) -> None:
+def attach(folder: Path, path: Path | None = None, rescorer: Path | None = None) -> None:
     """Puts a language model into a bundle's folder and card, or looks after the one that is there.
+
+    rescorer: a neural one that has a say beside it.
 
     A network that also hears sounds gets a lexicon for its words, or without a language model for all of the
     pronunciation dictionary. Raises LanguageModelError, OutputError, MissingExtra.
@@ -330,6 +333,10 @@ def attach(folder: Path, path: Path | None = None) -> None:
         others = {key: value for key, value in data.items() if key not in ("language_model", "lexicon")}
         data = {"language_model": {"file": "lm.bin", "id": path.stem}, **others}
         checksums["lm.bin"] = sha256(folder / "lm.bin")
+    if rescorer is not None:
+        write_atomically(folder / RESCORER, rescorer.read_bytes())
+        data["language_model"]["rescorer"] = RESCORER
+        checksums[RESCORER] = sha256(folder / RESCORER)
     if data.get("sounds") and not data.get("lexicon"):
         model = data.get("language_model")
         words = LanguageModel.load(folder / model["file"]).words if model else sorted(dictionary())
@@ -342,7 +349,7 @@ def attach(folder: Path, path: Path | None = None) -> None:
 def export(
     paths: Sequence[Path], folder: Path, version: str, weights: str = "float16", extra: dict[str, Any] | None = None,
     keep_float: Sequence[str] = KEPT_FLOAT, ragged: bool = False, language_model: Path | None = None,
-    start: Path | None = None, overwrite: bool = False,
+    start: Path | None = None, overwrite: bool = False, rescorer: Path | None = None,
 ) -> Difference:  # fmt: skip
     """Checkpoints → a bundle in `folder`, whole or not at all; until it is whole, what was there stays.
 
@@ -350,6 +357,7 @@ def export(
     ragged: a graph that takes lengths, so that unequal windows can share a batch on a GPU.
     language_model: a file to go into the bundle; see `attach`.
     start: what the training began with, half of which is taken; see `restore`.
+    rescorer: a neural language model that has a say beside `language_model`.
     overwrite: a model that is there gives way; its language model stays where it fits, and so do files of other kinds.
 
     Raises OptionError when the folder is taken, TrainingError when the checkpoints do not fit together, when the
@@ -358,6 +366,10 @@ def export(
     before = _what_is_there(folder, overwrite)
     if language_model is not None:
         LanguageModel.load(language_model)  # refuses what is none before the work
+    if rescorer is not None:
+        if language_model is None:
+            raise OptionError("--rescorer: has a say beside a language model: give that with --lm")
+        Rescorer(rescorer)
     network, options, alphabet, sounds = restore(paths, start)
     data = card(options, alphabet, version, {"weights": weights, **(extra or {})}, ragged, sounds)
     after, gone = _checked(data), set[str]()
@@ -390,7 +402,7 @@ def export(
             top = str(folder)
             shutil.copytree(folder, new, ignore=lambda at, _: gone if at == top else (), dirs_exist_ok=True)
         write(model, data, new)
-        attach(new, language_model)
+        attach(new, language_model, rescorer)
     return difference
 
 
@@ -433,11 +445,11 @@ def _take_over(
     fits, entry, gone = before.alphabet == after.alphabet and not own_model, before.language_model, {"card.json"}
     gone |= {before.graph, after.graph}
     if entry is not None:
-        there = (folder / entry.file).is_file()
+        there = all((folder / name).is_file() for name in (entry.file, entry.rescorer) if name is not None)
         if fits and there:
             data = {"language_model": old["language_model"], **data}
         else:
-            gone |= {entry.file, str(Path(entry.file).with_suffix(".json"))}
+            gone |= {entry.file, str(Path(entry.file).with_suffix(".json")), entry.rescorer or entry.file}
             if not own_model:
                 reason = f"{entry.file} is not there" if fits else "its alphabet is another"
                 logger.warning("%s: the language model is not kept: %s; --lm gives one", folder, reason)
