@@ -14,6 +14,7 @@ COLOURS = ("#2b6cb0", "#dd6b20", "#2f855a", "#805ad5")
 STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem;color:#1a202c;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem;border-bottom:1px solid #cbd5e0;padding-bottom:.2rem}
+.wide{overflow-x:auto}@media print{.wide{overflow:visible}}
 table{border-collapse:collapse;margin:.6rem 0}th,td{padding:.2rem .6rem;text-align:left;vertical-align:top}
 th{background:#edf2f7;cursor:pointer;user-select:none;min-width:3rem}th button{font:inherit;color:inherit;
 background:none;border:0;padding:0;text-align:left;cursor:pointer}th[aria-sort=ascending]::after{content:" ▲"}
@@ -94,7 +95,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     what is HTML already."""
     head = "".join(f'<th scope="col"><button>{escape(heading)}</button></th>' for heading in headings)
     body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>\n" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>'
 
 
 def _cell(cell: Any) -> str:
