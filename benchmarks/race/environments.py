@@ -65,7 +65,9 @@ def prepare(system: System, work: Path) -> Ready:
     elif system.ours:
         bundle = Path(system.options["model"])
         used = [bundle / "card.json", bundle / "model.onnx"]
-        models = [*used, bundle / "lm.bin"] if system.options["decoder"] == "beam" else used
+        if system.options["decoder"] == "beam":
+            used += [bundle / "lm.bin", *bundle.glob("rescorer.onnx")]
+        models = [*used, *bundle.glob("lexicon.gz")]
     missing = [path for path in models if not path.exists()]
     if missing:
         raise Unavailable(f"its model is not where it was: {missing[0].name}")
