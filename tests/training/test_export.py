@@ -251,7 +251,7 @@ def test_an_export_that_fails_late_leaves_the_old_model(place, monkeypatch):
     export.export([place / "a.pt"], place / "out", "1", language_model=place / "words.bin")
     before = tree(place)
 
-    def fail(folder, path):
+    def fail(*arguments):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(export, "attach", fail)
