@@ -74,6 +74,16 @@ def test_recordings_of_a_folder_are_half_of_the_noises_that_are_no_voices(tmp_pa
     assert 18 < bells < 42
 
 
+def test_a_noisy_variant_is_always_in_loud_noise_and_changes_nothing_else():
+    chosen = AugmentOptions(noise=0.1, noise_snr_db=(4.0, 24.0), reverb=0.0)
+    loud = augment.noisy(chosen)
+    assert dataclasses.replace(loud, noise=0.1, noise_snr_db=(4.0, 24.0), babble_share=chosen.babble_share) == chosen
+    voice = tone(3000, 0.5)
+    for seed in range(20):
+        done = augment.augment(tone(300), RATE, loud, np.random.default_rng(seed), [voice])[1]
+        assert 4 <= done["noise"] <= 14
+
+
 def test_tempo_changes_length_and_keeps_pitch():
     samples = tone(500, 2.0)
     faster = augment.tempo(samples, 1.25, RATE)

@@ -56,7 +56,18 @@ def test_augment_preview_writes_each_kind_and_variants(recordings, capsys):
     out = recordings / "preview"
     assert run(["augment-preview", str(recordings / "one.wav"), "--out", str(out), "--variants", "1"]) == 0
     names = {path.stem for path in out.glob("*.wav")}
-    assert {"speed", "pitch", "tempo", "reverb", "noise", "telephone", "codec", "variant-1", "wordless-1"} <= names
+    assert {
+        "speed",
+        "pitch",
+        "tempo",
+        "reverb",
+        "noise",
+        "telephone",
+        "codec",
+        "variant-1",
+        "noisy-1",
+        "wordless-1",
+    } <= names
     assert "telephone.wav  telephone" in capsys.readouterr().out
 
 

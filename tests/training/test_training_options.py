@@ -39,6 +39,7 @@ def test_paths_are_filled_in_and_overridden(tmp_path):
         ("[augment]\nnoise = 1.5\n", "noise"),
         ("[augment]\nspeed_range = [1]\n", "speed_range"),
         ("[network]\ncell = 'rnn'\n", "cell"),
+        ("[[data.train]]\nvariants = ['noise']\n", "no variant 'noise'"),
         ("data = 3\n", "data"),
         ("[data]\ncache = '{nowhere}/x'\n", "nowhere"),
         ("[loop\n", "TOML"),

@@ -21,11 +21,13 @@ def augment_preview(
     config: Annotated[Path | None, typer.Option(help="TOML config whose [augment] is heard; else the defaults")] = None,
     variants: Annotated[
         int,
-        typer.Option(help="random variants, and as many sounds without speech, after one of each kind alone", min=0),
+        typer.Option(
+            help="random variants, as many in loud noise, as many sounds without speech, after each kind alone", min=0
+        ),
     ] = 4,
     seed: Annotated[int, typer.Option(help="seed")] = 1,
 ) -> None:
-    """Write WAVs of each kind of augmentation alone, of random variants and of sounds without speech, and a picture."""
+    """Write WAVs of each kind of augmentation alone, of the variants that training hears, and a picture."""
     try:
         import numpy as np
         import soundfile
@@ -40,13 +42,13 @@ def augment_preview(
     settings = dataclasses.asdict(chosen)
     off = settings | dict.fromkeys(KINDS, 0.0)
     plans = [(kind, options.AugmentOptions(**(off | {kind: 1.0}))) for kind in KINDS]
-    plans += [(f"variant-{i + 1}", chosen) for i in range(variants)]
-    plans += [(f"{wordless.VARIANT}-{i + 1}", chosen) for i in range(variants)]
+    for name, plan in (("variant", chosen), ("noisy", augment.noisy(chosen)), ("wordless", chosen)):
+        plans += [(f"{name}-{i + 1}", plan) for i in range(variants)]
     out.mkdir(parents=True, exist_ok=True)
     pictures = [("clean", frames(samples, FeatureRecipe()))]
     for i, (name, plan) in enumerate(plans):
         rng = np.random.default_rng([seed, i])
-        if wordless.is_wordless(name):
+        if options.kind_of(name) == "wordless":
             changed, done = wordless.sound(len(samples), cache.RATE, plan, rng)
         else:
             changed, done = augment.augment(samples, cache.RATE, plan, rng)

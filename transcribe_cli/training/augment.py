@@ -5,6 +5,7 @@ how strongly from a seeded generator, so the same seed gives the same sound. Wha
 `audio/degrade.py`, which also makes the noisy dev sets.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -111,6 +112,15 @@ def recordings(folder: str, rate: int) -> tuple[Samples, ...]:
     if not found:
         raise TrainingError(f"{folder}: no recordings there; name a folder of WAV, FLAC or Ogg files")
     return tuple(found)
+
+
+def noisy(options: AugmentOptions) -> AugmentOptions:
+    """The same, but surely with noise, of the louder half of `noise_snr_db`, and none of it other voices.
+
+    Of what is drawn by chance, loud steady noise is a small part, and there a recogniser errs most.
+    """
+    low, high = options.noise_snr_db
+    return dataclasses.replace(options, noise=1.0, noise_snr_db=(low, (low + high) / 2), babble_share=0.0)
 
 
 def augment(

@@ -27,10 +27,10 @@ from ..features import FeatureRecipe, finish, frames
 from ..outputs import atomically, write_atomically
 from . import encoder as encoders
 from . import manifest, wordless
-from .augment import augment
+from .augment import augment, noisy
 from .manifest import Utterance
 from .network import facts, pretrained
-from .options import DataSet, RunOptions
+from .options import DataSet, RunOptions, kind_of
 
 RATE = 16000
 BATCH_SECONDS = 40.0  # speech encoded at once: enough to keep a core busy, little enough to stay in its caches
@@ -270,7 +270,7 @@ def _fill_shard(
 
 def told(utterance: Utterance, variant: str) -> str:
     """What is to be written of a variant: the utterance's text, or nothing where the variant holds no speech."""
-    return "" if wordless.is_wordless(variant) else utterance.text
+    return "" if kind_of(variant) == "wordless" else utterance.text
 
 
 def vary(
@@ -284,11 +284,13 @@ def vary(
     """The named variant of an utterance; it depends on seed, salt, variant, and the utterance's file and place."""
     key = f"{variant}/{utterance.audio.name}/{utterance.start_seconds}".encode()
     rng = np.random.default_rng([options.data.seed, zlib.crc32(key)] + ([salt] if salt else []))
-    if wordless.is_wordless(variant):
+    kind = kind_of(variant)
+    if kind == "wordless":
         return wordless.sound(len(samples), RATE, options.augment, rng)
-    if variant == "clean" or (variant == "either" and rng.random() < 0.5):
+    if kind == "clean" or (kind == "either" and rng.random() < 0.5):
         return samples, {}
-    return augment(samples, RATE, options.augment, rng, voices)
+    plan = noisy(options.augment) if kind == "noisy" else options.augment
+    return augment(samples, RATE, plan, rng, voices)
 
 
 @torch.inference_mode()

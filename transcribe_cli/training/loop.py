@@ -21,11 +21,11 @@ from torch import Tensor, nn
 from ..alphabet import Alphabet
 from ..errors import DeviceError, OptionError, TrainingError, TranscribeError
 from ..outputs import write_atomically
-from . import batches, cache, checkpoint, manifest, measure, plot, together, units, wordless
+from . import batches, cache, checkpoint, manifest, measure, plot, together, units
 from .blocks import valid
 from .data import Cached, Live, Source
 from .network import Head, Recogniser, facts, frame_seconds, pretrained, untrained
-from .options import LoopOptions, RunOptions, from_dict, to_dict
+from .options import LoopOptions, RunOptions, from_dict, kind_of, to_dict
 
 _BATCHES_TRIED = 10  # until one of them can be read
 
@@ -412,7 +412,7 @@ def fits(entry: cache.Entry, speller: units.Speller, options: RunOptions, stored
 
     stored: an entry's frames for each frame that the recurrent layers read.
     """
-    if wordless.is_wordless(entry.variant):
+    if kind_of(entry.variant) == "wordless":
         return True
     if not speller.can(entry.text):
         return False

@@ -50,6 +50,14 @@ class AugmentOptions:
         check(self)
 
 
+VARIANTS = ("clean", "augmented", "either", "noisy", "wordless")
+
+
+def kind_of(variant: str) -> str:
+    """What sort of variant it is, whichever of them: "augmented" of "augmented-2"."""
+    return variant.partition("-")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class DataSet:
     """One set of manifests. variants: what of each utterance is used, each as an utterance of its own."""
@@ -58,12 +66,16 @@ class DataSet:
     variants: tuple[str, ...] = option(
         ("clean",),
         "clean: as it is; augmented, augmented-2, …: a random variant; either: the one or the other; "
+        "noisy, noisy-2, …: a random variant in loud noise; "
         "wordless, wordless-2, …: in its place a sound as long without speech, where nothing is to be written",
     )
     share: float = option(0.0, "part of an epoch's hours, in any unit; 0 for all sets: as large as they are", minimum=0)
 
     def __post_init__(self) -> None:
         check(self)
+        for variant in self.variants:
+            if kind_of(variant) not in VARIANTS:
+                raise OptionError(f"there is no variant {variant!r}: choose among {', '.join(VARIANTS)} (or …-2, …-3)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,6 @@ from .options import AugmentOptions
 Samples = npt.NDArray[np.float32]
 Generator = np.random.Generator
 
-VARIANT = "wordless"  # of an utterance: one of these sounds, as long as the utterance
-
-
-def is_wordless(variant: str) -> bool:
-    """Whether a variant ("wordless", "wordless-2", …) holds no speech."""
-    return variant.partition("-")[0] == VARIANT
-
 
 def sound(n: int, rate: int, options: AugmentOptions, rng: Generator) -> tuple[Samples, dict[str, float]]:
     """(n,) float32 samples of one or two noises, at a level between a whisper of the microphone and full scale.
