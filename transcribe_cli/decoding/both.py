@@ -143,7 +143,8 @@ class BothSearch:
             return worth
         asked, places = [], []
         for i, values in enumerate(worth):
-            close = [k for k, value in enumerate(values) if value > max(values) - _IN_QUESTION]
+            least = max(values) - _IN_QUESTION
+            close = [k for k, value in enumerate(values) if value > least]
             for k in close if len(close) > 1 else ():
                 asked.append(self._asked(spots[i][k].before, spots[i][k].words))
                 places.append((i, k))

@@ -20,11 +20,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..decoding.rescorer import FORMAT
 from ..errors import OptionError, TrainingError
 from ..lm.recipe import OVERLAP_WORDS, Recipe, Say
 from ..outputs import check_target, write_atomically
 from . import checkpoint, language_text
-from .language_export import FORMAT, Perplexity, export, of_network, perplexity
+from .language_export import Perplexity, export, of_network, perplexity
 from .language_network import LONGEST, LanguageNetwork
 from .language_options import RescorerOptions
 from .language_text import Texts

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import onnxruntime
 import torch
 
+from ..decoding.rescorer import FORMAT
 from ..errors import TrainingError
 from ..lm.pieces import END
 from ..outputs import write_atomically
@@ -27,7 +28,6 @@ from .language_graph import build
 from .language_network import LONGEST, LanguageNetwork
 from .language_text import STARTS, UNKNOWN, Inventory
 
-FORMAT = 1
 _ROWS = 32  # of a batch that is measured
 
 Integers = npt.NDArray[np.int64]
