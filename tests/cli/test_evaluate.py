@@ -199,6 +199,8 @@ def test_one_file_may_hold_references_and_hypotheses(home, capsys):
         (["--compare", "a.json", "b.json", "--by", "sex"], "--by changes nothing with --compare"),
         (["--ref", "empty.txt", "--hyp", "empty.txt"], "nothing to evaluate"),
         (["twice.jsonl"], "twice.jsonl:2: the utterance 'x' is there twice"),
+        (["set.jsonl", "--report", "-"], "name a file"),
+        (["set.jsonl", "--report", "out.html", "--json", "./out.html"], "give them two names"),
         (["set.jsonl", "--json", "set.jsonl"], "is read and would be overwritten"),
         (["set.jsonl", "--report", "set.jsonl/page.html"], "cannot be written (Not a directory)"),
     ],

@@ -1,6 +1,8 @@
 """Reading a model to decode with: every form of file, its words and scores, and every way that a file can be bad."""
 
+import bz2
 import gzip
+import lzma
 import math
 import struct
 import subprocess
@@ -58,16 +60,23 @@ def packed(plain: Path) -> Path:
 
 
 def test_plain_compressed_crlf_and_binary_say_the_same(plain: Path, packed: Path, tmp_path: Path) -> None:
-    zipped, windows = tmp_path / "toy.arpa.gz", tmp_path / "windows.arpa"
-    zipped.write_bytes(gzip.compress(ARPA.encode()))
+    zipped, windows = [tmp_path / f"toy.arpa.{ending}" for ending in ("gz", "bz2", "xz")], tmp_path / "windows.arpa"
+    for path, module in zip(zipped, (gzip, bz2, lzma), strict=True):
+        path.write_bytes(module.compress(ARPA.encode()))
     windows.write_bytes(ARPA.replace("\n", "\r\n").encode())
-    for path in (plain, zipped, windows, packed, HASH_TABLE):
+    for path in (plain, *zipped, windows, packed, HASH_TABLE):
         model = LanguageModel.load(path)
         assert (model.order, model.unit, model.words) == (2, "word", {"red", "read", "rée"})
         assert model.score("red read") == pytest.approx(RED_READ, abs=1e-6)
-        assert model.plain == (path not in (zipped, windows))
+        assert model.plain == (path not in (*zipped, windows))
         # backing off: <s> −0.25, rée −1.5, </s> −0.5
         assert model.score("rée") == pytest.approx(-2.25 * LOG_10, abs=1e-6)
+
+
+def test_what_stands_for_unknown_words_is_no_word(tmp_path: Path) -> None:
+    path = tmp_path / "other.arpa"
+    path.write_text(ARPA.replace("<unk>", "<UNK>"))
+    assert LanguageModel.load(path).words == {"red", "read", "rée"}
 
 
 def test_a_unigram_model_scores_by_its_words_alone(tmp_path: Path) -> None:
@@ -136,6 +145,9 @@ def test_a_character_model_is_told_by_its_words(tmp_path: Path) -> None:
         (ARPA.encode("latin-1"), "not UTF-8"),
         (gzip.compress(ARPA.encode())[:-30], "damaged or truncated"),
         (b"\x1f\x8b\x08\x00garbage", "damaged or truncated"),
+        (bz2.compress(ARPA.encode())[:-30], "damaged or truncated"),
+        (b"BZh9garbage that is longer", "damaged or truncated"),
+        (lzma.compress(ARPA.encode())[:-30], "damaged or truncated"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_line(content: bytes, message: str, tmp_path: Path) -> None:

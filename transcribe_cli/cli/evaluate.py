@@ -90,6 +90,10 @@ def evaluate(
         raise OptionError("give one of: a manifest or folder; --ref with --hyp; --compare with two evaluations")
     _refuse_idle(context, "--compare" if compare_files is not None else "--hyp" if manifest is None else "")
     inputs = [path for path in (manifest, ref, hyp, *(compare_files or ())) if path is not None]
+    if str(report_file) == "-":
+        raise OptionError("--report writes a page, not to standard output: name a file, as evaluation.html")
+    if report_file is not None and json_file is not None and report_file.resolve() == json_file.resolve():
+        raise OptionError(f"--json and --report both name {json_file}: give them two names")
     for path in (json_file, report_file):
         if path is not None and str(path) != "-":
             check_target(path, overwrite=True, inputs=inputs)

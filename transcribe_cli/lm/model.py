@@ -1,4 +1,4 @@
-"""A language model to decode with: an ARPA file (plain or gzip) or a KenLM binary, its words and its scores.
+"""A language model to decode with: an ARPA file (plain or compressed) or a KenLM binary, its words and its scores.
 
 What comes in is a path, what goes out a `LanguageModel`. Files are looked through before KenLM sees them, because it
 trusts what a binary's header says and cannot name the words of one. Probabilities stay in log10 inside KenLM; whoever
@@ -7,11 +7,13 @@ asks it for a score converts it with `LOG_10`.
 Source: KenLM's file layout, format version 5 (Heafield 2011); see `layout.py`.
 """
 
+import bz2
 import gzip
+import lzma
 import math
 import tempfile
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -23,12 +25,16 @@ from numpy.typing import NDArray
 from ..alphabet import Alphabet
 from ..errors import LanguageModelError
 from . import layout
+from .ngrams import OTHER_UNK
 from .vocabulary import Vocabulary
 
 LOG_10 = math.log(10.0)  # log10 × LOG_10 = natural log
-SPECIAL = frozenset({"<s>", "</s>", "<unk>"})
+SPECIAL = frozenset({"<s>", "</s>", "<unk>", OTHER_UNK})
 # a character model is a model whose words are single characters, and one of these for the space between words
 SPACES = ("▁", "<space>", "|")
+
+# how a compressed file begins, and what opens it
+_COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 
 _LONGEST_LINE = 1 << 20  # bytes; a longer "line" means that the file is no ARPA
 
@@ -67,7 +73,7 @@ class LanguageModel:
 
     @classmethod
     def load(cls, path: str | Path, rescorer: str | Path | None = None) -> "LanguageModel":
-        """Reads a model: ARPA, gzipped ARPA or KenLM binary, told apart by what is in the file.
+        """Reads a model: ARPA (plain, gzip, bzip2, xz) or KenLM binary, told apart by what is in the file.
 
         rescorer: noted, for the decoder to read.
 
@@ -91,7 +97,7 @@ class LanguageModel:
         if head.startswith(b"mmap lm "):
             words = layout.vocabulary(path)
             return cls(path, _open(path, path), words)
-        return _load_arpa(path, compressed=head[:2] == b"\x1f\x8b")
+        return _load_arpa(path, next((way for start, way in _COMPRESSED.items() if head.startswith(start)), None))
 
     @property
     def unigrams(self) -> NDArray[np.float32]:
@@ -186,13 +192,14 @@ def _tail(reason: str) -> str:
     return line.split("' threw ")[-1].split(" because ")[-1][:200]
 
 
-def _load_arpa(path: Path, compressed: bool) -> LanguageModel:
-    """Reads an ARPA file. KenLM gets a temporary plain copy where it cannot read the file as it lies there."""
+def _load_arpa(path: Path, unpack: Callable[..., Any] | None) -> LanguageModel:
+    """Reads an ARPA file, compressed if there is a way to unpack it. KenLM gets a temporary plain copy where it cannot
+    read the file as it lies there."""
     try:
-        with _opened(path, compressed) as file:
+        with cast(BinaryIO, unpack(path, "rb")) if unpack else path.open("rb") as file:
             counts, unigrams, crlf = _unigrams(file, path)
             words = [line.split(b"\t")[1].decode("utf-8") for line in unigrams]
-            if not crlf and not compressed and len(counts) > 1:
+            if not crlf and not unpack and len(counts) > 1:
                 return LanguageModel(path, _open(path, path), words)
             with tempfile.NamedTemporaryFile(suffix=".arpa") as plain:
                 file.seek(0)
@@ -203,14 +210,12 @@ def _load_arpa(path: Path, compressed: bool) -> LanguageModel:
                     _as_bigrams(plain, unigrams)
                 plain.flush()
                 return LanguageModel(path, _open(Path(plain.name), path), words, plain=False)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the file's
+            raise
         raise LanguageModelError(f"{path}: the compressed language model is damaged or truncated") from error
     except UnicodeDecodeError as error:
         raise LanguageModelError(f"{path}: the language model's words are not UTF-8") from error
-
-
-def _opened(path: Path, compressed: bool) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path, "rb")) if compressed else path.open("rb")
 
 
 def _unigrams(file: BinaryIO, path: Path) -> tuple[list[int], list[bytes], bool]:
