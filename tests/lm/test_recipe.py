@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -127,6 +128,18 @@ def test_a_threshold_of_none_is_one_of_once(data: Path, tmp_path: Path) -> None:
         return set(layout.vocabulary(tmp_path / "out" / "lm.bin"))
 
     assert known(0) == known(1)
+
+
+def test_a_source_that_changed_is_read_anew_and_others_are_not(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "lm.toml").write_text(RECIPE)
+    chosen, work = recipe.load(tmp_path / "lm.toml"), tmp_path / "work"
+    recipe.prepare(chosen, data, work, lambda _: None)
+    (work / "two.txt").write_text("kept\n")
+    os.utime(work / "two.txt", ns=(os.stat(data / "text" / "two.txt.xz").st_mtime_ns,) * 2)
+    (data / "text" / "one.txt").write_text("Another text.\n")
+    texts, _ = recipe.prepare(chosen, data, work, lambda _: None)
+    assert texts["one"].train == ["another text"]
+    assert texts["two"].train == ["kept"]
 
 
 def test_a_small_vocabulary_has_the_most_frequent_words(data: Path, tmp_path: Path) -> None:

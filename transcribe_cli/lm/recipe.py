@@ -264,20 +264,26 @@ def prepare(recipe: Recipe, data: Path, work: Path, say: Say) -> tuple[dict[str,
             texts[source.name] = Texts(lines, [], [])  # spoken by few, so no line of them would be held out in truth
             say(f"{source.name}: {len(lines)} lines, {n_overlapping} dropped for overlap")
             continue
-        kept = work / f"{source.file}.txt"
-        if not kept.exists():
-            with open_text(_find_text(data, source.file)) as raw, atomically(kept) as file:
-                for line in raw:
-                    words = normalise(line.decode("utf-8", "replace").strip())
-                    if words:
-                        file.write(f"{words}\n".encode())
-        lines = kept.read_text().splitlines()
+        lines = _normalised(_find_text(data, source.file), work / f"{source.file}.txt")
         overlapping = overlaps(lines, forbidden)
         dropped += len(overlapping)
         lines = [line for i, line in enumerate(lines) if i not in overlapping]
         texts[source.file] = split(lines, recipe.held_out)
         say(f"{source.file}: {len(lines)} lines, {len(overlapping)} dropped for overlap")
     return texts, dropped
+
+
+def _normalised(source: Path, kept: Path) -> list[str]:
+    """A text's normalised lines; `kept` spares the next run the work as long as it bears its source's time."""
+    changed = source.stat().st_mtime_ns
+    if not kept.exists() or kept.stat().st_mtime_ns != changed:
+        with open_text(source) as raw, atomically(kept) as file:
+            for line in raw:
+                words = normalise(line.decode("utf-8", "replace").strip())
+                if words:
+                    file.write(f"{words}\n".encode())
+        os.utime(kept, ns=(changed, changed))
+    return kept.read_text(encoding="utf-8").split("\n")[:-1]
 
 
 def untested(sentences: Sequence[str], tested: Iterable[str]) -> list[str]:
