@@ -26,15 +26,26 @@ import record
 from race import course as courses
 from race import environments, running, systems, tables
 
+from transcribe_cli.audio.degrade import Degradation
+from transcribe_cli.audio.degrade import parse as degradations
+from transcribe_cli.errors import TranscribeError
+
 
 def main() -> int:
     arguments = parse()
     work: Path = arguments.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     cores = sorted(os.sched_getaffinity(0))[: arguments.cores]
+    how = condition(arguments.degrade)
     seconds = None if arguments.hours is None else arguments.hours * 3600
     course = courses.make(
-        arguments.manifest, work / "course", seconds, arguments.limit, arguments.long_minutes, arguments.quiet_minutes
+        arguments.manifest,
+        work / "course",
+        seconds,
+        arguments.limit,
+        arguments.long_minutes,
+        arguments.quiet_minutes,
+        how,
     )
     total = sum(one.seconds for one in course.utterances)
     print(
@@ -83,14 +94,26 @@ def main() -> int:
         sys.exit("nothing ran")
     titles = {system.name: system.title for system in everyone}
     rows = {name: tables.figures(titles[name], result, course) for name, result in results.items()}
-    report(rows, course, arguments, skipped, len(cores), total)
+    report(rows, course, arguments, how, skipped, len(cores), total)
     return 1 if skipped else 0
+
+
+def condition(text: str | None) -> Degradation | None:
+    """What --degrade asks for, as in `transcribe evaluate`: one condition of one strength."""
+    if text is None:
+        return None
+    try:
+        (one,) = degradations([text])
+    except (ValueError, TranscribeError) as error:
+        sys.exit(f"--degrade {text}: one condition at a time, such as noise:10 ({error})")
+    return one
 
 
 def report(
     rows: dict[str, dict[str, Any]],
     course: courses.Course,
     arguments: argparse.Namespace,
+    how: Degradation | None,
     skipped: list[str],
     cores: int,
     total: float,
@@ -117,6 +140,7 @@ def report(
         "seconds": total,
         "long_seconds": course.long.seconds,
         "quiet_minutes": arguments.quiet_minutes,
+        "condition": how.name if how else "as it is",
     }
     if arguments.json:
         plain = {name: {k: v for k, v in row.items() if k != "counts"} for name, row in rows.items()}
@@ -132,7 +156,10 @@ def report(
         except ImportError:
             print("-- no picture: pip install matplotlib")
     if arguments.markdown:
-        record.place(arguments.markdown, "peers", "Against other recognisers", section(found, facts, course, arguments))
+        name, title = "peers", "Against other recognisers"
+        if how:
+            name, title = f"{name}-{how.kind}", f"{title}, {how.name}"
+        record.place(arguments.markdown, name, title, section(found, facts, course, arguments))
 
 
 def section(
@@ -145,6 +172,7 @@ def section(
     minutes = facts["course"]["seconds"] / 60
     skipped = f" Not in the table: {', '.join(facts['skipped'])}." if facts["skipped"] else ""
     doubts = "".join(f" {one[0].upper()}{one[1:]}." for one in facts["doubts"] if not one.startswith("not in"))
+    changed = "" if facts["course"]["condition"] == "as it is" else f"All speech: {facts['course']['condition']}. "
     drawing = ""
     if arguments.figure and arguments.markdown.name != "-":
         shown = os.path.relpath(arguments.figure, arguments.markdown.parent)
@@ -152,8 +180,9 @@ def section(
     return (
         f"    {facts['command']}\n\nCommit {facts['commit']}, {facts['machine']}. {len(course.utterances)} utterances "
         f"({minutes:.1f} min), chosen evenly from the dev set's sources, one after the other; the long recording is "
-        f"{course.long.seconds / 60:.1f} min of {course.long.source} joined. Whisper runs as faster-whisper with int8 "
-        f"weights. Everything was taken in one run; normaliser {tables.NORMALISER}.{skipped}{doubts}\n\n"
+        f"{course.long.seconds / 60:.1f} min of {course.long.source} joined. {changed}"
+        "Whisper runs as faster-whisper with int8 weights. Everything was taken in one run; "
+        f"normaliser {tables.NORMALISER}.{skipped}{doubts}\n\n"
         f"{tables.markdown(found[0])}\n"
         "× real time is end to end, from file to words: by the clock and, beside it, for a second of one core's "
         "time. The cost is in processor seconds for the utterances / the long recording. The first word: of a 5-s "
@@ -167,6 +196,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("manifest", type=Path, help="the labelled set")
     parser.add_argument("--hours", type=float, help="of it, the same from every source; else all of it")
     parser.add_argument("--limit", type=int, help="utterances of it, in place of --hours")
+    parser.add_argument("--degrade", help="a condition, such as noise:10, telephone: the speech is changed so first")
     parser.add_argument("--long-minutes", type=float, default=3.0, help="of the long recording (3)")
     parser.add_argument("--quiet-minutes", type=float, default=10.0, help="of silence and of noise (10)")
     parser.add_argument("--cold-runs", type=int, default=3)

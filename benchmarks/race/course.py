@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from transcribe_cli import audio
-from transcribe_cli.audio.degrade import noise
+from transcribe_cli.audio.degrade import Degradation, degrade, noise
 from transcribe_cli.audio.manifest import ManifestLine, by_recording, read_manifest
 from transcribe_cli.evaluate.measure import line_id
 
@@ -43,9 +43,18 @@ class Course:
 
 
 def make(
-    manifest: Path, folder: Path, seconds: float | None, limit: int | None, long_minutes: float, quiet_minutes: float
+    manifest: Path,
+    folder: Path,
+    seconds: float | None,
+    limit: int | None,
+    long_minutes: float,
+    quiet_minutes: float,
+    how: Degradation | None = None,
 ) -> Course:
-    """Writes the sounds below the folder. seconds, limit: of the choice, all sources together; None: the whole set."""
+    """Writes the sounds below the folder. seconds, limit: of the choice, all sources together; None: the whole set.
+
+    how: what happens to the speech on its way.
+    """
     lines = choose([line for line in read_manifest(manifest) if line.text], seconds, limit)
     settings = [long_minutes, quiet_minutes, NOISE_DB, manifest.name]
     digest = hashlib.sha256(json.dumps(settings).encode())
@@ -53,8 +62,12 @@ def make(
     for path, own in by_recording(lines):
         spans = [(line.start, line.duration) for line in own]
         for line, blocks in zip(own, audio.excerpts(path, spans, RATE), strict=True):
-            heard.append((line, np.concatenate(list(blocks))))
-            digest.update(json.dumps([line_id(line), line.text]).encode() + heard[-1][1].tobytes())
+            sound = np.concatenate(list(blocks))
+            if how:
+                sound = degrade(sound, RATE, how, 0, line_id(line))
+                sound /= max(1.0, float(np.abs(sound).max(initial=0.0)))  # 16 bits would cut its peaks off
+            heard.append((line, sound))
+            digest.update(json.dumps([line_id(line), line.text]).encode() + sound.tobytes())
     fingerprint = digest.hexdigest()[:16]
     folder = folder / fingerprint
     folder.mkdir(parents=True, exist_ok=True)
