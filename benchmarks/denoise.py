@@ -1,23 +1,36 @@
-"""What --denoise does to the words: word errors with and without, of clean speech and of speech in pink noise.
+"""What is done against steady noise, and what it does to the words: word errors of the same speech, three times.
 
-    python benchmarks/denoise.py MANIFEST [--limit 100] [--degrade noise:10,5] [--model en] [--decoder greedy]
+    python benchmarks/denoise.py MANIFEST [--limit 100] [--degrade noise:10,5 …] [--noises FOLDER] [--model en] [--lm]
 
-Utterances are taken evenly from the whole manifest. Noise is added before noise is removed, the same to both.
+Features as they are, with steady noise turned down as the model's card says, and with --denoise on top of that.
+Utterances are taken evenly from the whole manifest; --noises: recordings of noises by turns, at 10 dB.
 """
 
 import argparse
+import dataclasses
+import functools
+import json
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from transcribe_cli import audio
-from transcribe_cli.audio.degrade import degrade, parse
+from transcribe_cli.audio.degrade import Degradation, degrade, mix, parse
 from transcribe_cli.audio.denoise import denoise
-from transcribe_cli.audio.manifest import read_manifest
+from transcribe_cli.audio.manifest import ManifestLine, read_manifest
+from transcribe_cli.bundle import store
 from transcribe_cli.decoding import DecodingOptions
 from transcribe_cli.evaluate.edits import count
 from transcribe_cli.evaluate.normalise import normaliser
 from transcribe_cli.pipeline import ModelOptions, Options, Recogniser
+from transcribe_cli.training.augment import babble, recordings
+
+Sound = NDArray[np.float32]
+Change = Callable[[Sound, int], Sound]  # samples, number of the utterance
+WAYS = ("as it is", "turned down", "and --denoise")
 
 
 def main() -> None:
@@ -25,32 +38,64 @@ def main() -> None:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--model", default="en")
     parser.add_argument("--limit", type=int, default=100, help="utterances")
-    parser.add_argument("--degrade", default="noise:10,5")
-    parser.add_argument("--decoder", default="greedy")
+    parser.add_argument("--degrade", action="append", help="noise:10,5 and white:10 where not given")
+    parser.add_argument("--noises", type=Path, help="folder of WAV, FLAC or Ogg files")
+    parser.add_argument("--lm", action="store_true", help="with language model; else greedy")
     arguments = parser.parse_args()
     lines = list(read_manifest(arguments.manifest))
     lines = lines[:: max(1, len(lines) // arguments.limit)][: arguments.limit]
+    conditions: dict[str, Change] = {"clean": lambda sound, number: sound}
+    for how in parse(arguments.degrade or ["noise:10,5", "white:10"]):
+        conditions[how.name] = functools.partial(degraded, how)
+    if arguments.noises:
+        noises = recordings(str(arguments.noises), 16000)
+        conditions["recorded noise 10 dB"] = functools.partial(under, noises)
     clean = normaliser("whisper-english")
-    conditions = [None, *parse([arguments.degrade])]
-    words, errors = 0, np.zeros((len(conditions), 2), int)
-    options = Options(model=ModelOptions(model=arguments.model), decoding=DecodingOptions(decoder=arguments.decoder))
-    with Recogniser(options) as recogniser:
-        rate = recogniser.bundle.card.sample_rate
-        for number, line in enumerate(lines):
-            reference = clean(line.text or "").split()
-            words += len(reference)
-            for blocks in audio.excerpts(line.audio, [(line.start, line.duration)], rate):
-                sound = np.concatenate(list(blocks))
-                for i, how in enumerate(conditions):
-                    noisy = sound if how is None else degrade(sound, rate, how, 0, str(number))
-                    denoised = denoise(noisy, rate)
-                    for j, heard in enumerate((noisy, denoised)):
-                        errors[i, j] += count(reference, clean(recogniser.transcribe(heard).text).split()).errors
-    print(f"{len(lines)} utterances, {words} words, {recogniser.bundle.card.id}, {arguments.decoder}")
-    print("| sound | as it is | with --denoise |\n|---|---|---|")
-    for how, (without, denoised) in zip(conditions, errors, strict=True):
-        name = "clean" if how is None else how.name
-        print(f"| {name} | {without / words:.1%} | {denoised / words:.1%} |")
+    words, errors = 0, np.zeros((len(conditions), len(WAYS)), int)
+    decoding = DecodingOptions(decoder="beam" if arguments.lm else "greedy")
+    with tempfile.TemporaryDirectory() as folder:
+        models = (plain(arguments.model, Path(folder)), arguments.model)
+        before, after = (Recogniser(Options(model=ModelOptions(model=str(m)), decoding=decoding)) for m in models)
+        for number, (reference, sound) in enumerate(spoken(lines)):
+            wanted = clean(reference).split()
+            words += len(wanted)
+            for i, change in enumerate(conditions.values()):
+                noisy = change(sound, number)
+                texts = (before.transcribe(noisy), after.transcribe(noisy), after.transcribe(denoise(noisy, 16000)))
+                errors[i] += [count(wanted, clean(text.text).split()).errors for text in texts]
+        print(f"{len(lines)} utterances, {words} words, {after.bundle.card.id}, {decoding.decoder}")
+    print(f"| sound | {' | '.join(WAYS)} |\n|---|---|---|---|")
+    for name, row in zip(conditions, errors, strict=True):
+        print(f"| {name} | {' | '.join(f'{n / words:.1%}' for n in row)} |")
+
+
+def spoken(lines: list[ManifestLine]) -> Iterator[tuple[str, Sound]]:
+    """Texts and (n,) samples at 16 kHz."""
+    for line in lines:
+        for blocks in audio.excerpts(line.audio, [(line.start, line.duration)], 16000):
+            yield line.text or "", np.concatenate(list(blocks))
+
+
+def plain(name: str, folder: Path) -> Path:
+    """The model again, in `folder`, with features that turn nothing down."""
+    bundle = store.find(name)
+    for path in bundle.folder.iterdir():
+        if path.name != "card.json":
+            (folder / path.name).symlink_to(path.resolve())
+    card = json.loads((bundle.folder / "card.json").read_text())
+    card["features"] = dataclasses.replace(bundle.card.features, noise_db=0.0).to_dict()
+    (folder / "card.json").write_text(json.dumps(card))
+    return folder
+
+
+def degraded(how: Degradation, sound: Sound, number: int) -> Sound:
+    return degrade(sound, 16000, how, 0, str(number))
+
+
+def under(noises: tuple[Sound, ...], sound: Sound, number: int) -> Sound:
+    """Speech with one of the recordings under it, again and again."""
+    added = babble(len(sound), [noises[number % len(noises)]], np.random.default_rng(number))
+    return mix(sound, added, 10.0)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "transcribe_cli"
 # from the ground up; rooms on one line do not know each other
 FLOORS = [
     ["errors"],
-    ["options", "outputs", "shard", "lines", "memory"],
+    ["options", "outputs", "shard", "lines", "memory", "noise"],
     ["transcript", "alphabet"],
     ["audio", "features", "ctc"],
     ["lm"],

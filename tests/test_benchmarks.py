@@ -159,7 +159,7 @@ def test_the_stages_are_those_of_the_command():
     ("script", "arguments", "said"),
     [
         ("alignment.py", ["--minutes", "1"], "align_text, "),
-        ("denoise.py", ["samples/manifest.jsonl", "--limit", "2"], "| noise 5 dB | "),
+        ("denoise.py", ["samples/manifest.jsonl", "--limit", "2"], "| white 10 dB | "),
         ("windows.py", ["samples/manifest.jsonl", "--minutes", "0.3"], "greedy: "),
         ("features.py", [], "log-mel 80"),
     ],

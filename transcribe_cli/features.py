@@ -3,7 +3,7 @@
 Two steps, so that a recording can be streamed while a window is normalised as a whole:
 
     raw = Extractor(recipe).push(block) … flush()    # or frames(samples, recipe): one row every recipe.hop samples
-    model_input = finish(raw[a:b], recipe)           # ONE window: range, scale, DCT, deltas, normalisation
+    model_input = finish(raw[a:b], recipe)           # ONE window: noise, range, scale, DCT, deltas, normalisation
 
 Raw rows are log-mel energies (kinds "log-mel" and "mfcc") or `hop` samples each (kind "waveform").
 
@@ -26,6 +26,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from . import noise
 
 Floats = NDArray[np.float32]
 
@@ -52,6 +54,7 @@ _LIMITS: dict[str, tuple[float, float]] = {  # a card is read from outside: boun
     "scale": (1e-6, 1e6),
     "low_hz": (0.0, 96_000.0),
     "high_hz": (1.0, 96_000.0),
+    "noise_db": (0.0, 40.0),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "kind": KINDS,
@@ -91,6 +94,7 @@ class FeatureRecipe:
     coefficients: int = 40  # mfcc
     deltas: int = 0  # mfcc: 1 appends Δ, 2 appends Δ and ΔΔ
     normalise: bool = False  # per window: zero mean, unit variance, of the samples or of each column
+    noise_db: float = 0.0  # per window: steady noise is turned down by up to so much where it is loud (noise.py)
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -100,6 +104,8 @@ class FeatureRecipe:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise ValueError(f"feature {name} {value!r} is not between {low:g} and {high:g}")
+        if self.noise_db and self.kind == "waveform":
+            raise ValueError("feature noise_db is for mel bands, not for a waveform")
         if self.window > self.fft:
             raise ValueError(f"feature window {self.window} is longer than fft {self.fft}")
         if self.kind == "mfcc" and self.coefficients > self.bands:
@@ -303,6 +309,8 @@ def finish(raw: Floats, recipe: FeatureRecipe) -> Floats:
         samples = np.ascontiguousarray(raw, dtype=np.float32).reshape(-1)
         return _normalise(samples) if recipe.normalise else samples
     out: Floats = raw
+    if recipe.noise_db:
+        out = noise.turned_down(out, recipe.noise_db, 10.0 if recipe.log == "log10" else math.e, recipe.floor)
     if recipe.range_below_max is not None and out.size:
         out = np.maximum(out, out.max() - np.float32(recipe.range_below_max))
     out = (out + np.float32(recipe.offset)) * np.float32(recipe.scale)

@@ -36,10 +36,23 @@ def test_every_kind_keeps_length_and_is_seeded(how, speech):
     assert first.dtype == np.float32
     assert np.array_equal(first, degrade(speech, RATE, how, 1, "a"))
     assert not np.array_equal(first, speech)
-    if how.kind in ("noise", "reverb"):
+    if how.kind in ("noise", "white", "reverb"):
         assert not np.array_equal(first, degrade(speech, RATE, how, 2, "a"))
         assert not np.array_equal(first, degrade(speech, RATE, how, 1, "b"))
     assert len(degrade(speech[:0], RATE, how, 1)) == 0
+
+
+def test_pink_noise_is_loudest_below_and_white_noise_as_loud_everywhere(speech):
+    def slope(kind):
+        added = degrade(speech, RATE, Degradation(kind, 0.0), 1, "a") - speech
+        power = np.abs(np.fft.rfft(added)) ** 2
+        low, high = (
+            power[(f := np.fft.rfftfreq(len(added), 1 / RATE)) > a][: len(f) // 16].mean() for a in (200, 6000)
+        )
+        return 10 * np.log10(low / high)
+
+    assert slope("noise") > 9
+    assert abs(slope("white")) < 1.5
 
 
 @pytest.mark.parametrize("snr_db", [20, 0, -5])

@@ -178,6 +178,8 @@ def test_what_is_no_checkpoint_is_called_what_it_is_and_never_to_be_deleted(plac
         (["--out", "model", "--overwrite", "--card", "nowhere"], "nowhere: the config cannot be read"),
         (["--out", "model", "--overwrite", "--card", "odd.toml"], "the card would not be readable (--card: windows"),
         (["--out", "model", "--overwrite", "--card", "date.toml"], "the card would not be readable"),
+        (["--out", "model", "--overwrite", "--noise-db", "41"], "--noise-db 41: give a number from 0 (none) to 40"),
+        (["--out", "model", "--overwrite", "--noise-db", "nan"], "--noise-db nan: give a number from 0 (none) to 40"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is_written(place, capsys, arguments, said):
@@ -202,6 +204,12 @@ def test_a_new_folder_or_an_empty_one_needs_no_leave(place):
         assert run(["export", "a.pt", "--out", name]) == 0
         assert verify(find(f"./{name}")) == {"model.onnx": True}
         assert os.stat(name).st_mode & 0o777 == 0o777 & ~umask()
+
+
+@pytest.mark.parametrize(("arguments", "noise_db"), [([], 6.0), (["--noise-db", "0"], 0.0), (["--noise-db", "9"], 9.0)])
+def test_the_card_says_by_how_much_steady_noise_is_turned_down(place, arguments, noise_db):
+    assert run(["export", "a.pt", "--out", "out", *arguments]) == 0
+    assert find("./out").card.features.noise_db == noise_db
 
 
 def test_the_current_folder_can_be_the_models(place, monkeypatch, capsys):

@@ -21,6 +21,7 @@ Generator = np.random.Generator
 
 KINDS = {  # kind → (default, least, most, unit)
     "noise": (10.0, -20.0, 60.0, "dB"),  # ratio of speech to pink noise
+    "white": (10.0, -20.0, 60.0, "dB"),  # to white noise, the hiss of a bad line
     "reverb": (0.6, 0.1, 5.0, "s"),  # time in which the room falls silent by 60 dB
     "telephone": (None, None, None, ""),
     "opus": (12.0, 6.0, 256.0, "kbit/s"),
@@ -71,8 +72,8 @@ def degrade(samples: Samples, rate: int, how: Degradation, seed: int, key: str =
     value = how.value or 0.0
     if not len(samples):
         return samples
-    if how.kind == "noise":
-        return mix(samples, noise(len(samples), 1.0, rng), value)
+    if how.kind in ("noise", "white"):
+        return mix(samples, noise(len(samples), 1.0 if how.kind == "noise" else 0.0, rng), value)
     if how.kind == "reverb":
         return reverberate(samples, room(rate, value, 0.0, rng))
     if how.kind == "telephone":

@@ -36,12 +36,18 @@ def export(
     rescorer: Annotated[
         Path | None, typer.Option(help="neural language model that has a say beside --lm (transcribe lm rescorer)")
     ] = None,
+    noise_db: Annotated[
+        float | None,
+        typer.Option(help="steady noise is turned down by up to so much before the network; default: 6"),
+    ] = None,
     measure: Annotated[Path | None, typer.Option(help="manifest to measure word errors and speed on")] = None,
     limit: Annotated[int, typer.Option(help="utterances of each source to measure; 0: all")] = 0,
 ) -> None:
     """Make a model bundle of a checkpoint: ONNX graph and card; a graph that differs from PyTorch is refused."""
     if weights not in WEIGHTS:
         raise OptionError(f"--weights {weights}: choose one of {', '.join(WEIGHTS)}")
+    if noise_db is not None and not 0 <= noise_db <= 40:
+        raise OptionError(f"--noise-db {noise_db:g}: give a number from 0 (none) to 40")
     try:
         from ..training import export as exporting
         from ..training import manifest, options
@@ -53,9 +59,10 @@ def export(
         manifest.read(measure)  # refuses what is none before the work
         measure = measure.resolve()
     place = out.resolve()  # the folder is replaced: were it the current one, relative names would lead nowhere
+    quieter = exporting.NOISE_DB if noise_db is None else noise_db
     kept = exporting.KEPT_FLOAT if keep_float is None else tuple(keep_float)
     difference = exporting.export(
-        checkpoints, out, model_version, weights, extra, kept, ragged, lm, start, overwrite, rescorer
+        checkpoints, out, model_version, weights, extra, kept, ragged, lm, start, overwrite, rescorer, quieter
     )
     size = sum(path.stat().st_size for path in place.iterdir() if path.is_file())
     print(f"{out}: {size / 1e6:.1f} MB, {weights}")

@@ -22,7 +22,7 @@ class EvaluateOptions:
     worst: int = option(5, "worst utterances to show", minimum=0, maximum=10_000)
     degrade: tuple[str, ...] = option(
         (),
-        "measure again with noise:20,10,5 (dB), telephone, reverb:0.6 (s) or opus:12 (kbit/s) (may be repeated)",
+        "measure again with noise:20,10, white:10 (dB), telephone, reverb:0.6 (s), opus:12 (kbit/s) (may be repeated)",
         metavar="KIND",
     )
     sweep: tuple[str, ...] = option(
