@@ -23,6 +23,7 @@ from .decoding.lexicon import Sounding
 from .decoding.options import TUNED, DecodingOptions
 from .emission.pauses import Emissions, PauseRule, Splitter
 from .emission.windows import WindowOptions
+from .errors import OptionError
 from .options import check, option
 from .reader import Reader, ReaderPool, ReaderSettings
 from .transcript import Segment, Transcript
@@ -47,6 +48,8 @@ class ModelOptions:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.no_lm and self.lm is not None:
+            raise OptionError("--no-lm and --lm: leave one of them out")
 
 
 @dataclass(frozen=True, slots=True)

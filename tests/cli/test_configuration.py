@@ -107,6 +107,12 @@ def test_a_flag_wins_over_its_contrary_in_a_file_or_the_environment(talk, capsys
     assert "gone.bin" in capsys.readouterr().err
 
 
+def test_a_language_model_and_none_at_the_same_place_contradict_each_other(talk, capsys):
+    assert run(["a.wav", "--no-lm", "--lm", "gone.bin"]) == 2
+    assert capsys.readouterr().err == "transcribe: --no-lm and --lm: leave one of them out\n"
+    assert "--no-lm and --lm: leave one of them out" in complaint(talk, capsys, 'no-lm = true\nlm = "gone.bin"')
+
+
 def test_a_file_given_wins_over_the_contrary_in_ones_own(talk, capsys):
     own_file(talk, "no-lm = true\nwith-filename = true\n")
     (talk / "c.toml").write_text("no-filename = true\n")

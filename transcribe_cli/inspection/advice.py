@@ -155,7 +155,7 @@ def _speech(report: Report) -> Iterator[Advice]:
         yield Advice(
             "noisy",
             f"speech only {speech.snr_db:.0f} dB above the noise",
-            "record nearer to the speaker; try --denoise and compare",
+            "record nearer to the speaker, or where it is quieter",
         )
 
 
