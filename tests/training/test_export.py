@@ -13,12 +13,14 @@ onnx = pytest.importorskip("onnx")
 from transcribe_cli.bundle.store import find, verify  # noqa: E402
 from transcribe_cli.cli import run  # noqa: E402
 from transcribe_cli.errors import ModelError, TrainingError  # noqa: E402
+from transcribe_cli.evaluate.measure import rows  # noqa: E402
 from transcribe_cli.lm import binary  # noqa: E402
 from transcribe_cli.lm.build import BuildOptions, build  # noqa: E402
 from transcribe_cli.outputs import umask  # noqa: E402
 from transcribe_cli.pipeline import ModelOptions, Options, Recogniser  # noqa: E402
-from transcribe_cli.training import checkpoint, export  # noqa: E402
+from transcribe_cli.training import checkpoint, export, loop  # noqa: E402
 from transcribe_cli.training import encoder as encoders  # noqa: E402
+from transcribe_cli.training.moonshine import MoonshineEncoder  # noqa: E402
 from transcribe_cli.training.network import untrained  # noqa: E402
 from transcribe_cli.training.options import DataOptions, NetworkOptions, RunOptions, to_dict  # noqa: E402
 from transcribe_cli.training.units import CHARACTERS  # noqa: E402
@@ -210,6 +212,39 @@ def test_a_new_folder_or_an_empty_one_needs_no_leave(place):
 def test_the_card_says_by_how_much_steady_noise_is_turned_down(place, arguments, noise_db):
     assert run(["export", "a.pt", "--out", "out", *arguments]) == 0
     assert find("./out").card.features.noise_db == noise_db
+
+
+@pytest.fixture
+def samples(place, monkeypatch):
+    """A checkpoint of a network whose encoder reads samples, and what it is made of."""
+    shape = {"encoder": "moonshine-tiny", "stack": 1, "rows": 1}
+    facts = encoders.EncoderFacts(72, 2, 2, 0.024, "samples", None, "none", MoonshineEncoder)
+    monkeypatch.setitem(encoders.FACTS, "moonshine-tiny", facts)
+    make(place / "s.pt", **shape)
+    return shape
+
+
+@pytest.mark.parametrize("seconds", [0, 0.01, 1, 40])
+def test_what_reads_samples_is_exported_and_reads_recordings_of_any_length(place, samples, seconds):
+    sound = (0.1 * np.random.default_rng(0).standard_normal(int(16000 * seconds))).astype(np.float32)
+    soundfile.write(place / "a.wav", sound, 16000)
+    assert run(["export", "s.pt", "--out", "out"]) == 0
+    card = find("./out").card
+    assert (card.features.kind, card.features.hop, card.input.layout) == ("waveform", 128, "bn")
+    with Recogniser(Options(model=ModelOptions(model="./out"))) as recogniser:
+        assert len(rows(sound, recogniser)) == pytest.approx(seconds / 0.024, abs=2)
+    assert run(["-m", "./out", "a.wav"]) == (0 if seconds else 1)
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+def test_a_teacher_of_samples_says_what_its_network_says(place, samples, ragged):
+    assert run(["export", "s.pt", "--out", "out", "--weights", "float32", *(["--ragged"] if ragged else [])]) == 0
+    network, options, alphabet, _ = export.restore([place / "s.pt"])
+    sound = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (2, 16000)).astype(np.float32))
+    lengths = torch.tensor([16000, 9000])
+    with torch.no_grad():
+        log_probs, _, rows = network.both(sound, lengths)
+    assert float(loop.Teacher(place / "out", alphabet, options).loss(sound, lengths, log_probs, rows)) < 1e-3
 
 
 def test_the_current_folder_can_be_the_models(place, monkeypatch, capsys):

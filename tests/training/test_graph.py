@@ -6,11 +6,11 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from transcribe_cli.errors import TrainingError  # noqa: E402
 from transcribe_cli.training import encoder as encoders  # noqa: E402
 from transcribe_cli.training import export, weights  # noqa: E402
 from transcribe_cli.training.conformer import ConformerEncoder  # noqa: E402
 from transcribe_cli.training.graph import ConvAsMatrix  # noqa: E402
+from transcribe_cli.training.moonshine import MoonshineEncoder  # noqa: E402
 from transcribe_cli.training.network import untrained  # noqa: E402
 from transcribe_cli.training.options import NetworkOptions  # noqa: E402
 from transcribe_cli.training.whisper import WhisperEncoder  # noqa: E402
@@ -29,6 +29,8 @@ SHAPES = {
     "merged between blocks": {"merge": 2, "merge_before": 1, "stack": 1},
     "conformer": {"encoder": "tiny-conformer"},
     "conformer, merged frames": {"encoder": "tiny-conformer", "merge": 3, "merge_before": 1, "stack": 1},
+    "samples": {"encoder": "tiny-moonshine"},
+    "samples, merged frames": {"encoder": "tiny-moonshine", "merge": 2, "merge_before": 1, "stack": 1, "rows": 2},
 }
 
 
@@ -36,6 +38,8 @@ SHAPES = {
 def tiny(monkeypatch):
     for name, kind in (("tiny", WhisperEncoder), ("tiny-conformer", ConformerEncoder)):
         monkeypatch.setitem(encoders.FACTS, name, encoders.EncoderFacts(16, 2, 2, 0.02, "mel", 30.0, "none", kind))
+    samples = encoders.EncoderFacts(72, 2, 2, 0.024, "samples", None, "none", MoonshineEncoder)  # 36 a head, 32 turned
+    monkeypatch.setitem(encoders.FACTS, "tiny-moonshine", samples)
 
 
 def network(**shape):
@@ -54,7 +58,8 @@ def test_the_graph_says_what_pytorch_says(tmp_path, shape, ragged):
     export.to_onnx(ours, tmp_path / "x.onnx", ragged)
     assert export.compare(ours, tmp_path / "x.onnx").largest < 1e-5
     inputs = [one.name for one in export.session(tmp_path / "x.onnx").get_inputs()]
-    assert inputs == (["mel", "lengths"] if ragged else ["mel"])
+    name = "samples" if "moonshine" in shape.get("encoder", "") else "mel"
+    assert inputs == ([name, "lengths"] if ragged else [name])
 
 
 @pytest.mark.parametrize("ragged", [False, True])
@@ -89,7 +94,14 @@ def test_a_convolution_as_a_matrix_is_that_convolution(frames, stride):
         torch.testing.assert_close(ConvAsMatrix(conv)(x), conv(x.transpose(1, 2)).transpose(1, 2))
 
 
-def test_an_encoder_of_samples_is_refused(tmp_path):
-    ours = untrained(NetworkOptions(encoder="moonshine-tiny", units=8), tokens=5)
-    with pytest.raises(TrainingError, match="log-mel"):
-        export.to_onnx(ours, tmp_path / "x.onnx")
+@pytest.mark.parametrize("n", [1, 894, 895, 1278, 1279])
+def test_samples_too_few_for_a_frame_are_filled_up_to_one(tmp_path, n):
+    ours = network(encoder="tiny-moonshine", stack=1, rows=1)
+    export.to_onnx(ours, tmp_path / "x.onnx")
+    sound = np.random.default_rng(1).normal(0, 0.1, (1, n)).astype(np.float32)
+    found = export.session(tmp_path / "x.onnx").run(None, {"samples": sound})[0]
+    filled = torch.from_numpy(np.pad(sound, ((0, 0), (0, max(0, 895 - n)))))
+    with torch.inference_mode():
+        wanted = ours(filled, torch.tensor([filled.shape[1]]))[0].numpy()
+    assert found.shape == (1, 2 if n == 1279 else 1, 7)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)

@@ -1,8 +1,8 @@
 """A checkpoint and its encoder → a bundle: one ONNX graph from log-mel frames to log-probabilities, and its card.
 
-The graph: "mel" (batch, 80, frames) float32 → "log_probs" (batch, rows, tokens); a graph for ragged batches takes
-"lengths" (batch,) int64 valid frames too. What PyTorch and ONNX Runtime say is compared on several lengths and a
-batch, and a graph that differs is refused.
+The graph: "mel" (batch, 80, frames) float32, or "samples" (batch, samples) where the encoder reads those, →
+"log_probs" (batch, rows, tokens); a graph for ragged batches takes "lengths" (batch,) int64 of what is valid too. What
+PyTorch and ONNX Runtime say is compared on several lengths and a batch, and a graph that differs is refused.
 """
 
 import hashlib
@@ -39,6 +39,7 @@ from ..lm.model import LanguageModel
 from ..outputs import replacing, write_atomically
 from . import cache, checkpoint, manifest, measure
 from .graph import Alone, Masked
+from .moonshine import MoonshineEncoder
 from .network import Recogniser, facts, frame_seconds, pretrained, untrained
 from .options import RunOptions, from_dict
 from .pronounce import lexicon_of
@@ -53,6 +54,7 @@ LEXICON, RESCORER = "lexicon.gz", "rescorer.onnx"
 # what follows attention does a quarter of all that int8 does to the log-probabilities, for a fortieth of the operations
 KEPT_FLOAT = ("attention/out",)
 NOISE_DB = 6.0  # steady noise is turned down so far: of 3 to 10 dB the best in pink and white noise
+HOP = 160  # samples a frame of log-mel; rows of samples are as many or a little fewer
 CURE = "choose another checkpoint"
 
 
@@ -159,10 +161,13 @@ def load_bundle(folder: Path) -> Card:
 
 def to_onnx(network: Recogniser, path: Path, ragged: bool = False) -> None:
     """Writes the network as ONNX with free batch and frame axes; ragged: with lengths, for batches of unequal ones."""
-    inputs: tuple[Tensor, ...] = (torch.randn(2, 80, 301),)
-    names, axes = ["mel"], {"mel": {0: "batch", 2: "frames"}, "log_probs": {0: "batch", 1: "rows"}}
+    samples = _reads_samples(network)
+    size = 301 * HOP if samples else 301
+    inputs: tuple[Tensor, ...] = (torch.randn(2, size) if samples else torch.randn(2, 80, size),)
+    names = ["samples" if samples else "mel"]
+    axes = {names[0]: {0: "batch", inputs[0].ndim - 1: "frames"}, "log_probs": {0: "batch", 1: "rows"}}
     if ragged:
-        inputs, names = (*inputs, torch.tensor([301, 223])), [*names, "lengths"]
+        inputs, names = (*inputs, torch.tensor([size, size * 3 // 4])), [*names, "lengths"]
         axes["lengths"] = {0: "batch"}
     graph: Masked | Alone = Masked(network) if ragged else Alone(network)
     with warnings.catch_warnings():
@@ -178,6 +183,10 @@ def to_onnx(network: Recogniser, path: Path, ragged: bool = False) -> None:
             custom_opsets={"com.microsoft": 1} if graph.fused else None,
             dynamo=False,
         )
+
+
+def _reads_samples(network: Recogniser) -> bool:
+    return isinstance(network.encoder, MoonshineEncoder)
 
 
 def session(model: bytes | Path, threads: int = 1, save: Path | None = None) -> onnxruntime.InferenceSession:
@@ -198,18 +207,19 @@ def compare(network: Recogniser, model: Path | bytes, seed: int = 0) -> Differen
     The largest difference is NaN or infinite where either gives values that are no finite numbers.
     """
     rng, graph = np.random.default_rng(seed), session(model)
-    sizes = [37, 100, 313, 1000]
-    singles = [rng.normal(0, 0.5, (1, 80, size)).astype(np.float32) for size in sizes]
-    ragged = np.zeros((len(sizes), 80, max(sizes)), np.float32)
+    bands, by = ((), HOP) if _reads_samples(network) else ((80,), 1)
+    sizes = [size * by for size in (37, 100, 313, 1000)]
+    singles = [rng.normal(0, 0.5, (1, *bands, size)).astype(np.float32) for size in sizes]
+    ragged = np.zeros((len(sizes), *bands, max(sizes)), np.float32)
     for i, one in enumerate(singles):
-        ragged[i, :, : one.shape[2]] = one[0]
+        ragged[i, ..., : one.shape[-1]] = one[0]
     largest, other, rows = 0.0, 0, 0
     batch = run_batch(graph, ragged, np.array(sizes))
     for i, one in enumerate(singles):
         length = torch.tensor([sizes[i]])
         with torch.inference_mode():
             wanted = network(torch.from_numpy(one), length)[0][0].numpy()
-        for found in (run(graph, one[0].T), batch[i, : len(wanted)]):
+        for found in (run_batch(graph, one, length.numpy())[0], batch[i, : len(wanted)]):
             with np.errstate(invalid="ignore"):  # ∞ − ∞ is NaN, which np.maximum keeps and max does not
                 largest = float(np.maximum(largest, np.abs(found - wanted).max()))
             other += int((found.argmax(1) != wanted.argmax(1)).sum())
@@ -281,17 +291,26 @@ def card(
 ) -> dict[str, Any]:  # fmt: skip
     """The card of a model trained with these options, without checksums."""
     second = {} if sounds is None else {"sounds": _units(sounds)}
-    longest = facts(options.network).max_seconds
+    longest, rows_apart = facts(options.network).max_seconds, frame_seconds(options.network)
     limit = None if longest is None else round(longest * 100)
+    lengths = "lengths" if ragged else None
+    if facts(options.network).input == "samples":
+        apart = round(rows_apart * 16000)
+        hop = next(hop for hop in range(HOP, 0, -1) if apart % hop == 0)  # rows lie on frames
+        features = FeatureRecipe(kind="waveform", hop=hop)
+        feed: dict[str, Any] = {"name": "samples", "layout": "bn", "lengths": lengths, "max_frames": None}
+    else:
+        features = FeatureRecipe(noise_db=noise_db)
+        feed = {"name": "mel", "layout": "bft", "lengths": lengths, "max_frames": limit}
     return {
         "format": FORMAT,
         "name": options.name,
         "version": version,
         "language": options.language,
         "sample_rate": 16000,
-        "features": FeatureRecipe(noise_db=noise_db).to_dict(),
-        "input": {"name": "mel", "layout": "bft", "lengths": "lengths" if ragged else None, "max_frames": limit},
-        "output": {"name": "log_probs", "frame_seconds": frame_seconds(options.network), "scores": "log_probs"},
+        "features": features.to_dict(),
+        "input": feed,
+        "output": {"name": "log_probs", "frame_seconds": rows_apart, "scores": "log_probs"},
         "alphabet": _units(alphabet),
         **second,
         "graph": "model.onnx",
@@ -467,28 +486,26 @@ def _take_over(
 
 
 def run_batch(
-    model: onnxruntime.InferenceSession, mel: npt.NDArray[np.float32], lengths: npt.NDArray[np.int64]
+    model: onnxruntime.InferenceSession, inputs: npt.NDArray[np.float32], lengths: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
-    """(batch, 80, frames) log-mel, valid frames of each → (batch, rows, tokens); rows beyond an utterance are void.
+    """(batch, 80, frames) log-mel or (batch, samples), how much of each is valid → (batch, rows, tokens).
+
+    Rows beyond an utterance are void.
 
     A graph that takes no lengths runs every utterance alone.
     """
+    name = model.get_inputs()[0].name
     if len(model.get_inputs()) > 1:
-        rows: npt.NDArray[np.float32] = model.run(["log_probs"], {"mel": mel, "lengths": lengths})[0]
+        rows: npt.NDArray[np.float32] = model.run(["log_probs"], {name: inputs, "lengths": lengths})[0]
         return rows
     alone = [
-        model.run(["log_probs"], {"mel": np.ascontiguousarray(one[None, :, :length])})[0][0]
-        for one, length in zip(mel, lengths, strict=True)
+        model.run(["log_probs"], {name: np.ascontiguousarray(one[None, ..., :length])})[0][0]
+        for one, length in zip(inputs, lengths, strict=True)
     ]
     rows = np.zeros((len(alone), max(map(len, alone)), alone[0].shape[1]), np.float32)
     for row, one in zip(rows, alone, strict=True):
         row[: len(one)] = one
     return rows
-
-
-def run(model: onnxruntime.InferenceSession, mel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(frames, 80) log-mel of one window → (rows, tokens) log-probabilities."""
-    return run_batch(model, np.ascontiguousarray(mel.T[None]), np.array([len(mel)]))[0]
 
 
 class _Timed(Network):

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import TrainingError
-from .blocks import Attention, Block, Stack, merged
+from .blocks import Attention, Block, Stack, merged, rotate
 from .conformer import ConformerBlock, ConformerEncoder
+from .moonshine import SHORTEST, MoonshineEncoder
 from .network import ConvEncoder, Head, Recogniser, Recurrent
 from .whisper import WhisperEncoder
 
@@ -72,25 +72,37 @@ class _FusedAttention(torch.autograd.Function):
 
 
 class AttentionAlone(nn.Module):
-    """`encoder.Attention` without a mask."""
+    """`encoder.Attention` without a mask; rates: of rotary positions, where it has them."""
 
-    def __init__(self, attention: Attention) -> None:
+    def __init__(self, attention: Attention, rates: Tensor | None = None) -> None:
         super().__init__()
         self.heads = attention.heads
         self.query, self.key, self.value, self.out = attention.query, attention.key, attention.value, attention.out
+        self.register_buffer("rates", rates, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        mixed: Tensor = _FusedAttention.apply(self.query(x), self.key(x), self.value(x), self.heads)
+        q, k = self._placed(self.query(x)), self._placed(self.key(x))
+        mixed: Tensor = _FusedAttention.apply(q, k, self.value(x), self.heads)
         out: Tensor = self.out(mixed)
         return out
+
+    def _placed(self, x: Tensor) -> Tensor:
+        """(batch, frames, dimension) queries or keys, turned by their place."""
+        if self.rates is None:
+            return x
+        batch, frames, dimension = x.shape
+        rates = cast(Tensor, self.rates)
+        angles = torch.arange(frames, dtype=rates.dtype)[:, None] * rates[None]
+        heads = x.view(batch, frames, self.heads, dimension // self.heads).transpose(1, 2)
+        return rotate(heads, torch.cos(angles), torch.sin(angles)).transpose(1, 2).reshape(batch, frames, dimension)
 
 
 class BlockAlone(nn.Module):
     """`encoder.Block` without a mask."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, rates: Tensor | None = None) -> None:
         super().__init__()
-        self.attention_norm, self.attention = block.attention_norm, AttentionAlone(block.attention)
+        self.attention_norm, self.attention = block.attention_norm, AttentionAlone(block.attention, rates)
         self.feed_norm, self.feed_in, self.feed_out = block.feed_norm, block.feed_in, block.feed_out
 
     def forward(self, x: Tensor) -> Tensor:
@@ -147,6 +159,24 @@ class WhisperAlone(StackAlone):
         return self.through(x + positions[: x.shape[1]])
 
 
+class MoonshineAlone(StackAlone):
+    """`moonshine.MoonshineEncoder`, (batch, samples): the normalised outputs of its blocks."""
+
+    def __init__(self, encoder: MoonshineEncoder) -> None:
+        rates = cast(Tensor, encoder.rates)
+        super().__init__(encoder, (BlockAlone(cast(Block, block), rates) for block in encoder.blocks))
+        self.conv1, self.conv2, self.conv3 = encoder.conv1, encoder.conv2, encoder.conv3
+        self.group_norm, self.after_first = encoder.group_norm, encoder.after_first
+
+    def forward(self, samples: Tensor) -> list[Tensor]:
+        # a window too short for one frame is filled up, so that it gives one
+        wanting = torch.clamp(torch.as_tensor(SHORTEST - samples.shape[1]), min=0)
+        x = torch.tanh(self.conv1(F.pad(samples, (0, wanting))[:, None]))  # type: ignore[arg-type]
+        mean = x.mean((1, 2), keepdim=True)
+        variance = ((x - mean) ** 2).mean((1, 2), keepdim=True)
+        return self.through(self.after_first((x - mean) / torch.sqrt(variance + self.group_norm.eps)))
+
+
 class ConformerBlockAlone(nn.Module):
     """`conformer.ConformerBlock` without a mask."""
 
@@ -189,14 +219,14 @@ class ConvAlone(nn.Module):
         return [x.transpose(1, 2)]
 
 
-def _encoder(encoder: nn.Module) -> WhisperAlone | ConformerAlone | ConvAlone:
+def _encoder(encoder: nn.Module) -> WhisperAlone | MoonshineAlone | ConformerAlone | ConvAlone:
     if isinstance(encoder, ConvEncoder):
         return ConvAlone(encoder)
     if isinstance(encoder, WhisperEncoder):
         return WhisperAlone(encoder)
-    if isinstance(encoder, ConformerEncoder):
-        return ConformerAlone(encoder)
-    raise TrainingError("only encoders of log-mel frames can be exported: whisper-tiny.en, whisper-base, hama, conv")
+    if isinstance(encoder, MoonshineEncoder):
+        return MoonshineAlone(encoder)
+    return ConformerAlone(cast(ConformerEncoder, encoder))
 
 
 class RecurrentAlone(nn.Module):

@@ -329,8 +329,9 @@ class Teacher:
         step, wanted = bundle.output.frame_seconds, frame_seconds(options.network)
         if bundle.alphabet != alphabet:
             raise TrainingError(f"{folder}: the teacher writes other units than the model that is to learn from it")
-        # what it turns down before recognition is left out: it hears what the student does
-        if replace(bundle.features, noise_db=0.0) != cache.recipe_of(options.network.encoder):
+        # what it turns down before recognition is left out: it hears what the student does, samples in any rows
+        ours, theirs = cache.recipe_of(options.network.encoder), replace(bundle.features, noise_db=0.0)
+        if (replace(theirs, hop=ours.hop) if theirs.kind == "waveform" else theirs) != ours:
             raise TrainingError(f"{folder}: the teacher reads other features than {options.network.encoder} does")
         if abs(step - wanted) > 1e-6:
             raise TrainingError(
@@ -339,11 +340,12 @@ class Teacher:
             )
         self._graph = session(folder / bundle.graph, threads=torch.get_num_threads())
 
-    def loss(self, mel: Tensor, lengths: Tensor, log_probs: Tensor, rows: Tensor) -> Tensor:
-        """mel (batch, frames, bands) as both see it."""
+    def loss(self, inputs: Tensor, lengths: Tensor, log_probs: Tensor, rows: Tensor) -> Tensor:
+        """inputs (batch, frames, bands), or (batch, samples), as both see them."""
         from .export import run_batch
 
-        heard = run_batch(self._graph, mel.transpose(1, 2).contiguous().numpy(), lengths.numpy())
+        fed = inputs.transpose(1, 2) if inputs.ndim == 3 else inputs
+        heard = run_batch(self._graph, fed.contiguous().numpy(), lengths.numpy())
         told = torch.from_numpy(heard).to(log_probs.device)
         n = min(told.shape[1], log_probs.shape[1])
         return divergence(told[:, :n, : log_probs.shape[2]], log_probs[:, :n], rows.clamp(max=n))

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from .blocks import Block, Stack, valid
 
+SHORTEST = 127 + 64 * (7 - 1) + 64 * 3 * (3 - 1)  # samples that one frame is made of
+
 
 class MoonshineEncoder(Stack):
     """Moonshine's encoder: (batch, samples) at 16 kHz → (batch, frames, dimension), a frame every 24 ms."""
@@ -42,9 +44,13 @@ class MoonshineEncoder(Stack):
         mean = (x * inside).sum((1, 2), keepdim=True) / count
         variance = ((x - mean) ** 2 * inside).sum((1, 2), keepdim=True) / count
         x = (x - mean) / torch.sqrt(variance + self.group_norm.eps)
-        x = x * self.group_norm.weight[None, :, None] + self.group_norm.bias[None, :, None]
-        x = F.gelu(self.conv3(F.gelu(self.conv2(x)))).transpose(1, 2)
-        return x, self.stem_lengths(lengths)
+        return self.after_first(x), self.stem_lengths(lengths)
+
+    def after_first(self, x: Tensor) -> Tensor:
+        """(batch, dimension, frames) normalised frames of the first convolution → (batch, frames, dimension)."""
+        # scaled with channels last: a graph keeps the names of weights that it uses as they are
+        x = (x.transpose(1, 2) * self.group_norm.weight + self.group_norm.bias).transpose(1, 2)
+        return F.gelu(self.conv3(F.gelu(self.conv2(x)))).transpose(1, 2)
 
     def context(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         rates: Tensor = self.rates  # type: ignore[assignment]

@@ -51,7 +51,8 @@ def read(path: Path) -> dict[str, torch.Tensor]:
             stored[node.output[0]] = stored[node.input[0]].astype(np.float32)
 
     state: dict[str, Array] = {
-        name: array.astype(np.float32)
+        # a normalisation's weights may have been turned beside the channels that they scale
+        name: (array.reshape(-1) if "norm." in name else array).astype(np.float32)
         for name, array in stored.items()
         if name.endswith((".weight", ".bias", "mixture")) and array.dtype in (np.float32, np.float16)
     }
