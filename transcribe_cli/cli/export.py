@@ -38,7 +38,7 @@ def export(
     ] = None,
     noise_db: Annotated[
         float | None,
-        typer.Option(help="steady noise is turned down by up to so much before the network; default: 6"),
+        typer.Option(help="turn loud steady noise down by up to so much; 6 suits speech; default: as in --start"),
     ] = None,
     measure: Annotated[Path | None, typer.Option(help="manifest to measure word errors and speed on")] = None,
     limit: Annotated[int, typer.Option(help="utterances of each source to measure; 0: all")] = 0,
@@ -59,10 +59,9 @@ def export(
         manifest.read(measure)  # refuses what is none before the work
         measure = measure.resolve()
     place = out.resolve()  # the folder is replaced: were it the current one, relative names would lead nowhere
-    quieter = exporting.NOISE_DB if noise_db is None else noise_db
     kept = exporting.KEPT_FLOAT if keep_float is None else tuple(keep_float)
     difference = exporting.export(
-        checkpoints, out, model_version, weights, extra, kept, ragged, lm, start, overwrite, rescorer, quieter
+        checkpoints, out, model_version, weights, extra, kept, ragged, lm, start, overwrite, rescorer, noise_db
     )
     size = sum(path.stat().st_size for path in place.iterdir() if path.is_file())
     print(f"{out}: {size / 1e6:.1f} MB, {weights}")

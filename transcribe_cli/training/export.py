@@ -53,7 +53,6 @@ OPSET = 17
 LEXICON, RESCORER = "lexicon.gz", "rescorer.onnx"
 # what follows attention does a quarter of all that int8 does to the log-probabilities, for a fortieth of the operations
 KEPT_FLOAT = ("attention/out",)
-NOISE_DB = 6.0  # steady noise is turned down so far: of 3 to 10 dB the best in pink and white noise
 HOP = 160  # samples a frame of log-mel; rows of samples are as many or a little fewer
 CURE = "choose another checkpoint"
 
@@ -287,7 +286,7 @@ def quantise(model: Path, out: Path, keep_float: Sequence[str] = KEPT_FLOAT) -> 
 
 def card(
     options: RunOptions, alphabet: Alphabet, version: str, extra: dict[str, Any], ragged: bool = False,
-    sounds: Alphabet | None = None, noise_db: float = NOISE_DB,
+    sounds: Alphabet | None = None, noise_db: float = 0.0,
 ) -> dict[str, Any]:  # fmt: skip
     """The card of a model trained with these options, without checksums."""
     second = {} if sounds is None else {"sounds": _units(sounds)}
@@ -370,7 +369,7 @@ def export(
     paths: Sequence[Path], folder: Path, version: str, weights: str = "float16", extra: dict[str, Any] | None = None,
     keep_float: Sequence[str] = KEPT_FLOAT, ragged: bool = False, language_model: Path | None = None,
     start: Path | None = None, overwrite: bool = False, rescorer: Path | None = None,
-    noise_db: float = NOISE_DB,
+    noise_db: float | None = None,
 ) -> Difference:  # fmt: skip
     """Checkpoints → a bundle in `folder`, whole or not at all; until it is whole, what was there stays.
 
@@ -379,7 +378,8 @@ def export(
     language_model: a file to go into the bundle; see `attach`.
     start: what the training began with, half of which is taken; see `restore`.
     rescorer: a neural language model that has a say beside `language_model`.
-    noise_db: see `FeatureRecipe`; no part of training, where the network learns from noise as it is.
+    noise_db: see `FeatureRecipe`; no part of training, where the network learns from noise as it is. None: what the
+    bundle says that the training began with, else 0.
     overwrite: a model that is there gives way; its language model stays where it fits, and so do files of other kinds.
 
     Raises OptionError when the folder is taken, TrainingError when the checkpoints do not fit together, when the
@@ -393,6 +393,8 @@ def export(
             raise OptionError("--rescorer: has a say beside a language model: give that with --lm")
         Rescorer(rescorer)
     network, options, alphabet, sounds = restore(paths, start)
+    if noise_db is None:
+        noise_db = load_bundle(start).features.noise_db if start is not None and start.suffix != ".pt" else 0.0
     data = card(options, alphabet, version, {"weights": weights, **(extra or {})}, ragged, sounds, noise_db)
     after, gone = _checked(data), set[str]()
     if before is not None:
