@@ -44,52 +44,56 @@ def main() -> None:
     arguments = parser.parse_args()
     lines = list(read_manifest(arguments.manifest))
     lines = lines[:: max(1, len(lines) // arguments.limit)][: arguments.limit]
+    rate = store.find(arguments.model).card.sample_rate
     conditions: dict[str, Change] = {"clean": lambda sound, number: sound}
     for how in parse(arguments.degrade or ["noise:10,5", "white:10"]):
-        conditions[how.name] = functools.partial(degraded, how)
+        conditions[how.name] = functools.partial(degraded, how, rate)
     if arguments.noises:
-        noises = recordings(str(arguments.noises), 16000)
+        noises = recordings(str(arguments.noises), rate)
         conditions["recorded noise 10 dB"] = functools.partial(under, noises)
     clean = normaliser("whisper-english")
     words, errors = 0, np.zeros((len(conditions), len(WAYS)), int)
     decoding = DecodingOptions(decoder="beam" if arguments.lm else "greedy")
-    with tempfile.TemporaryDirectory() as folder:
-        models = (plain(arguments.model, Path(folder)), arguments.model)
-        before, after = (Recogniser(Options(model=ModelOptions(model=str(m)), decoding=decoding)) for m in models)
-        for number, (reference, sound) in enumerate(spoken(lines)):
+    options = Options(model=ModelOptions(model=arguments.model), decoding=decoding)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Recogniser(plain(options, Path(folder))) as before,
+        Recogniser(options) as after,
+    ):
+        for number, (reference, sound) in enumerate(spoken(lines, rate)):
             wanted = clean(reference).split()
             words += len(wanted)
             for i, change in enumerate(conditions.values()):
                 noisy = change(sound, number)
-                texts = (before.transcribe(noisy), after.transcribe(noisy), after.transcribe(denoise(noisy, 16000)))
+                texts = (before.transcribe(noisy), after.transcribe(noisy), after.transcribe(denoise(noisy, rate)))
                 errors[i] += [count(wanted, clean(text.text).split()).errors for text in texts]
-        print(f"{len(lines)} utterances, {words} words, {after.bundle.card.id}, {decoding.decoder}")
+    print(f"{len(lines)} utterances, {words} words, {after.bundle.card.id}, {decoding.decoder}")
     print(f"| sound | {' | '.join(WAYS)} |\n|---|---|---|---|")
     for name, row in zip(conditions, errors, strict=True):
         print(f"| {name} | {' | '.join(f'{n / words:.1%}' for n in row)} |")
 
 
-def spoken(lines: list[ManifestLine]) -> Iterator[tuple[str, Sound]]:
-    """Texts and (n,) samples at 16 kHz."""
+def spoken(lines: list[ManifestLine], rate: int) -> Iterator[tuple[str, Sound]]:
+    """Texts and (n,) samples."""
     for line in lines:
-        for blocks in audio.excerpts(line.audio, [(line.start, line.duration)], 16000):
+        for blocks in audio.excerpts(line.audio, [(line.start, line.duration)], rate):
             yield line.text or "", np.concatenate(list(blocks))
 
 
-def plain(name: str, folder: Path) -> Path:
-    """The model again, in `folder`, with features that turn nothing down."""
-    bundle = store.find(name)
+def plain(options: Options, folder: Path) -> Options:
+    """The same with the model again, put into `folder`, with features that turn nothing down."""
+    bundle = store.find(options.model.model)
     for path in bundle.folder.iterdir():
         if path.name != "card.json":
             (folder / path.name).symlink_to(path.resolve())
     card = json.loads((bundle.folder / "card.json").read_text())
     card["features"] = dataclasses.replace(bundle.card.features, noise_db=0.0).to_dict()
     (folder / "card.json").write_text(json.dumps(card))
-    return folder
+    return dataclasses.replace(options, model=ModelOptions(model=str(folder)))
 
 
-def degraded(how: Degradation, sound: Sound, number: int) -> Sound:
-    return degrade(sound, 16000, how, 0, str(number))
+def degraded(how: Degradation, rate: int, sound: Sound, number: int) -> Sound:
+    return degrade(sound, rate, how, 0, str(number))
 
 
 def under(noises: tuple[Sound, ...], sound: Sound, number: int) -> Sound:

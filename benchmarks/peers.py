@@ -36,7 +36,6 @@ def main() -> int:
     work: Path = arguments.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     cores = sorted(os.sched_getaffinity(0))[: arguments.cores]
-    how = condition(arguments.degrade)
     seconds = None if arguments.hours is None else arguments.hours * 3600
     course = courses.make(
         arguments.manifest,
@@ -45,7 +44,7 @@ def main() -> int:
         arguments.limit,
         arguments.long_minutes,
         arguments.quiet_minutes,
-        how,
+        condition(arguments.degrade),
     )
     total = sum(one.seconds for one in course.utterances)
     print(
@@ -94,7 +93,7 @@ def main() -> int:
         sys.exit("nothing ran")
     titles = {system.name: system.title for system in everyone}
     rows = {name: tables.figures(titles[name], result, course) for name, result in results.items()}
-    report(rows, course, arguments, how, skipped, len(cores), total)
+    report(rows, course, arguments, skipped, len(cores), total)
     return 1 if skipped else 0
 
 
@@ -113,7 +112,6 @@ def report(
     rows: dict[str, dict[str, Any]],
     course: courses.Course,
     arguments: argparse.Namespace,
-    how: Degradation | None,
     skipped: list[str],
     cores: int,
     total: float,
@@ -140,7 +138,7 @@ def report(
         "seconds": total,
         "long_seconds": course.long.seconds,
         "quiet_minutes": arguments.quiet_minutes,
-        "condition": how.name if how else "as it is",
+        "condition": course.how.name if course.how else "as it is",
     }
     if arguments.json:
         plain = {name: {k: v for k, v in row.items() if k != "counts"} for name, row in rows.items()}
@@ -157,8 +155,8 @@ def report(
             print("-- no picture: pip install matplotlib")
     if arguments.markdown:
         name, title = "peers", "Against other recognisers"
-        if how:
-            name, title = f"{name}-{how.kind}", f"{title}, {how.name}"
+        if course.how:
+            name, title = f"{name}-{course.how.kind}", f"{title}, {course.how.name}"
         record.place(arguments.markdown, name, title, section(found, facts, course, arguments))
 
 
@@ -172,7 +170,7 @@ def section(
     minutes = facts["course"]["seconds"] / 60
     skipped = f" Not in the table: {', '.join(facts['skipped'])}." if facts["skipped"] else ""
     doubts = "".join(f" {one[0].upper()}{one[1:]}." for one in facts["doubts"] if not one.startswith("not in"))
-    changed = "" if facts["course"]["condition"] == "as it is" else f"All speech: {facts['course']['condition']}. "
+    changed = f"All speech: {course.how.name}. " if course.how else ""
     drawing = ""
     if arguments.figure and arguments.markdown.name != "-":
         shown = os.path.relpath(arguments.figure, arguments.markdown.parent)

@@ -33,13 +33,17 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """fingerprint: of everything in it; results taken on another course are not mixed with these."""
+    """fingerprint: of everything in it; results taken on another course are not mixed with these.
+
+    how: what happened to the speech on its way.
+    """
 
     utterances: tuple[Utterance, ...]
     long: Utterance
     clip: Utterance
     wordless: tuple[Utterance, ...]  # silence, noise
     fingerprint: str
+    how: Degradation | None = None
 
 
 def make(
@@ -108,6 +112,7 @@ def make(
             Utterance(name, _write(folder, name, sound), "", "", len(sound) / RATE) for name, sound in wordless.items()
         ),
         fingerprint,
+        how,
     )
 
 

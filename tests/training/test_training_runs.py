@@ -390,10 +390,10 @@ def test_a_teacher_alone_is_followed_and_its_log_probabilities_are_what_is_learn
         source, _ = loop.assemble(found, len(alphabet), 0)
         (entries,), _ = source.entries(found.data.dev, set(source.names(found.data.dev)))
         for entry in entries:
-            mel = torch.from_numpy(source(entry, 0))[None]
-            lengths = torch.tensor([mel.shape[1]])
+            mel = torch.from_numpy(source(entry, 0))[None].transpose(1, 2)
+            lengths = torch.tensor([mel.shape[2]])
             with torch.no_grad():
-                log_probs, _, rows = network.both(mel.transpose(1, 2), lengths)
+                log_probs, _, rows = network.both(mel, lengths)
             sums, rows_heard = sums + float(one.loss(mel, lengths, log_probs, rows)), rows_heard + int(rows[0])
         return sums / rows_heard
 

@@ -26,6 +26,7 @@ KINDS = {  # kind → (default, least, most, unit)
     "telephone": (None, None, None, ""),
     "opus": (12.0, 6.0, 256.0, "kbit/s"),
 }
+COLOURS = {"noise": 1.0, "white": 0.0}  # of the kinds that are steady noise; see `noise`
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ def degrade(samples: Samples, rate: int, how: Degradation, seed: int, key: str =
     value = how.value or 0.0
     if not len(samples):
         return samples
-    if how.kind in ("noise", "white"):
-        return mix(samples, noise(len(samples), 1.0 if how.kind == "noise" else 0.0, rng), value)
+    if how.kind in COLOURS:
+        return mix(samples, noise(len(samples), COLOURS[how.kind], rng), value)
     if how.kind == "reverb":
         return reverberate(samples, room(rate, value, 0.0, rng))
     if how.kind == "telephone":

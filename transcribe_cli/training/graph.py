@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .blocks import Attention, Block, Stack, merged, rotate
 from .conformer import ConformerBlock, ConformerEncoder
-from .moonshine import SHORTEST, MoonshineEncoder
+from .moonshine import SHORTEST, MoonshineEncoder, places
 from .network import ConvEncoder, Head, Recogniser, Recurrent
 from .whisper import WhisperEncoder
 
@@ -81,20 +81,19 @@ class AttentionAlone(nn.Module):
         self.register_buffer("rates", rates, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k = self._placed(self.query(x)), self._placed(self.key(x))
+        q, k = self.query(x), self.key(x)
+        if self.rates is not None:
+            rotary = places(x.shape[1], cast(Tensor, self.rates))
+            q, k = self._turned(q, *rotary), self._turned(k, *rotary)
         mixed: Tensor = _FusedAttention.apply(q, k, self.value(x), self.heads)
         out: Tensor = self.out(mixed)
         return out
 
-    def _placed(self, x: Tensor) -> Tensor:
+    def _turned(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         """(batch, frames, dimension) queries or keys, turned by their place."""
-        if self.rates is None:
-            return x
         batch, frames, dimension = x.shape
-        rates = cast(Tensor, self.rates)
-        angles = torch.arange(frames, dtype=rates.dtype)[:, None] * rates[None]
         heads = x.view(batch, frames, self.heads, dimension // self.heads).transpose(1, 2)
-        return rotate(heads, torch.cos(angles), torch.sin(angles)).transpose(1, 2).reshape(batch, frames, dimension)
+        return rotate(heads, cosine, sine).transpose(1, 2).reshape(batch, frames, dimension)
 
 
 class BlockAlone(nn.Module):

@@ -151,7 +151,8 @@ def train(
                 inputs, lengths, mine = torch.cat([inputs, inputs]), torch.cat([lengths, lengths]), mine + mine
             mask(inputs, lengths, loop, source.frames_per_second, np.random.default_rng([loop.seed, step, team.rank]))
             with torch.autocast(device.type, torch.bfloat16, enabled=loop.bfloat16):
-                log_probs, middle, rows = network.both(transposed(inputs, source).to(device), lengths.to(device))
+                fed = transposed(inputs, source)
+                log_probs, middle, rows = network.both(fed.to(device), lengths.to(device))
             losses, letters = ctc(criterion, log_probs, rows, mine, speller)
             loss = losses.sum()
             if auxiliary and middle is not None:
@@ -164,7 +165,7 @@ def train(
                     apart = (1 - loop.auxiliary_weight) * apart + loop.auxiliary_weight * second
                 loss = loss + loop.consistency * apart
             if teacher is not None:
-                lesson = teacher.loss(inputs, lengths, log_probs, rows)
+                lesson = teacher.loss(fed, lengths, log_probs, rows)
                 loss = (1 - loop.teacher_weight) * loss + loop.teacher_weight * lesson
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -341,11 +342,10 @@ class Teacher:
         self._graph = session(folder / bundle.graph, threads=torch.get_num_threads())
 
     def loss(self, inputs: Tensor, lengths: Tensor, log_probs: Tensor, rows: Tensor) -> Tensor:
-        """inputs (batch, frames, bands), or (batch, samples), as both see them."""
+        """inputs (batch, bands, frames), or (batch, samples), as both networks take them."""
         from .export import run_batch
 
-        fed = inputs.transpose(1, 2) if inputs.ndim == 3 else inputs
-        heard = run_batch(self._graph, fed.contiguous().numpy(), lengths.numpy())
+        heard = run_batch(self._graph, inputs.contiguous().numpy(), lengths.numpy())
         told = torch.from_numpy(heard).to(log_probs.device)
         n = min(told.shape[1], log_probs.shape[1])
         return divergence(told[:, :n, : log_probs.shape[2]], log_probs[:, :n], rows.clamp(max=n))

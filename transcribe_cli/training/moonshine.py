@@ -12,6 +12,12 @@ from .blocks import Block, Stack, valid
 SHORTEST = 127 + 64 * (7 - 1) + 64 * 3 * (3 - 1)  # samples that one frame is made of
 
 
+def places(frames: int, rates: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines and sines, (frames, rates) each, by which `blocks.rotate` turns the frames."""
+    angles = torch.arange(frames, device=rates.device, dtype=rates.dtype)[:, None] * rates[None]
+    return torch.cos(angles), torch.sin(angles)
+
+
 class MoonshineEncoder(Stack):
     """Moonshine's encoder: (batch, samples) at 16 kHz → (batch, frames, dimension), a frame every 24 ms."""
 
@@ -54,5 +60,4 @@ class MoonshineEncoder(Stack):
 
     def context(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         rates: Tensor = self.rates  # type: ignore[assignment]
-        angles = torch.arange(x.shape[1], device=x.device, dtype=rates.dtype)[:, None] * rates[None]
-        return valid(lengths, x.shape[1])[:, None, None], (torch.cos(angles), torch.sin(angles))
+        return valid(lengths, x.shape[1])[:, None, None], places(x.shape[1], rates)
