@@ -180,8 +180,14 @@ def test_what_is_no_checkpoint_is_called_what_it_is_and_never_to_be_deleted(plac
         (["--out", "model", "--overwrite", "--card", "nowhere"], "nowhere: the config cannot be read"),
         (["--out", "model", "--overwrite", "--card", "odd.toml"], "the card would not be readable (--card: windows"),
         (["--out", "model", "--overwrite", "--card", "date.toml"], "the card would not be readable"),
-        (["--out", "model", "--overwrite", "--noise-db", "41"], "--noise-db 41: give a number from 0 (none) to 40"),
-        (["--out", "model", "--overwrite", "--noise-db", "nan"], "--noise-db nan: give a number from 0 (none) to 40"),
+        (
+            ["--out", "model", "--overwrite", "--noise-db", "41"],
+            "--noise-db 41: feature noise_db 41.0 is not between 0 and 40",
+        ),
+        (
+            ["--out", "model", "--overwrite", "--noise-db", "nan"],
+            "--noise-db nan: feature noise_db nan is not between 0 and 40",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is_written(place, capsys, arguments, said):
@@ -247,6 +253,14 @@ def test_what_reads_samples_is_exported_and_reads_recordings_of_any_length(place
     with Recogniser(Options(model=ModelOptions(model="./out"))) as recogniser:
         assert len(rows(sound, recogniser)) == pytest.approx(seconds / 0.024, abs=2)
     assert run(["-m", "./out", "a.wav"]) == (0 if seconds else 1)
+
+
+def test_noise_is_not_turned_down_where_there_are_no_bands(place, samples, capsys):
+    assert run(["export", "s.pt", "--out", "out", "--noise-db", "6"]) == 2
+    assert capsys.readouterr().err == (
+        "transcribe: --noise-db 6: feature noise_db is for mel bands, not for a waveform\n"
+    )
+    assert not (place / "out").exists()
 
 
 @pytest.mark.parametrize("ragged", [False, True])

@@ -46,8 +46,6 @@ def export(
     """Make a model bundle of a checkpoint: ONNX graph and card; a graph that differs from PyTorch is refused."""
     if weights not in WEIGHTS:
         raise OptionError(f"--weights {weights}: choose one of {', '.join(WEIGHTS)}")
-    if noise_db is not None and not 0 <= noise_db <= 40:
-        raise OptionError(f"--noise-db {noise_db:g}: give a number from 0 (none) to 40")
     try:
         from ..training import export as exporting
         from ..training import manifest, options

@@ -284,6 +284,13 @@ def quantise(model: Path, out: Path, keep_float: Sequence[str] = KEPT_FLOAT) -> 
     session(out, save=out)
 
 
+def _features(noise_db: float, **others: Any) -> FeatureRecipe:
+    try:
+        return FeatureRecipe(noise_db=noise_db, **others)
+    except ValueError as error:
+        raise OptionError(f"--noise-db {noise_db:g}: {error}") from error
+
+
 def card(
     options: RunOptions, alphabet: Alphabet, version: str, extra: dict[str, Any], ragged: bool = False,
     sounds: Alphabet | None = None, noise_db: float = 0.0,
@@ -296,10 +303,10 @@ def card(
     if facts(options.network).input == "samples":
         apart = round(rows_apart * 16000)
         hop = next(hop for hop in range(HOP, 0, -1) if apart % hop == 0)  # rows lie on frames
-        features = FeatureRecipe(kind="waveform", hop=hop)
+        features = _features(noise_db, kind="waveform", hop=hop)
         feed: dict[str, Any] = {"name": "samples", "layout": "bn", "lengths": lengths, "max_frames": None}
     else:
-        features = FeatureRecipe(noise_db=noise_db)
+        features = _features(noise_db)
         feed = {"name": "mel", "layout": "bft", "lengths": lengths, "max_frames": limit}
     return {
         "format": FORMAT,
