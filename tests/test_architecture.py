@@ -17,7 +17,7 @@ FLOORS = [
     ["bundle"],
     ["emission", "decoding"],
     ["alignment"],
-    ["reader", "align"],
+    ["reader", "align", "punctuation"],
     ["pipeline"],
     ["batch", "journal"],
     ["engine", "cluster"],

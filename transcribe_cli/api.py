@@ -22,6 +22,7 @@ from .bundle.session import RuntimeOptions
 from .decoding.options import DecodingOptions
 from .errors import OptionError
 from .pipeline import ModelOptions, Options, Recogniser
+from .punctuation import PunctuationOptions
 from .transcript import Segment, Transcript
 
 
@@ -34,6 +35,7 @@ class Transcriber:
         device: "auto", "cpu" or "cuda". threads: CPU threads; 0: all cores.
         decoding: how to decode (beam width, weights, hotwords); None: the model's own settings.
         audio: how to read files (which part, which channel, denoising); arrays are heard as they are.
+        punctuate: write sentences, with signs and capitals, in place of words.
 
     Raises:
         ModelError, LanguageModelError, HotwordError, DeviceError: each says what is wrong and what to try.
@@ -48,6 +50,7 @@ class Transcriber:
         threads: int = 0,
         decoding: DecodingOptions | None = None,
         audio: AudioOptions | None = None,
+        punctuate: bool = False,
     ) -> None:
         path = None if lm is None or isinstance(lm, bool) else str(lm)
         self._recogniser = Recogniser(
@@ -56,6 +59,7 @@ class Transcriber:
                 runtime=RuntimeOptions(device=device, threads=threads),
                 decoding=decoding or DecodingOptions(),
                 audio=audio or AudioOptions(),
+                punctuation=PunctuationOptions(punctuate=punctuate),
             )
         )
 

@@ -114,11 +114,13 @@ def fingerprints(
 ) -> dict[str, str]:
     """Format → sixteen hexadecimal digits that change when, and only when, something that decides its bytes changes.
 
-    That is the graph, the card (without its prose), the language model, the lexicon, and the options that decide the
-    words; and of each format `forms`, the options that decide its form. Not the device, threads or version of this
-    program, which move no more than a last digit: a changed one should not redo a thousand hours.
+    That is the graph, the card (without its prose), the language model, the lexicon, the model that punctuates where
+    one is asked for, and the options that decide the words; and of each format `forms`, the options that decide its
+    form. Not the device, threads or version of this program, which move no more than a last digit: a changed one should
+    not redo a thousand hours.
 
-    Raises LanguageModelError or HotwordError where a file that an option names is missing (when it is loaded, later).
+    Raises ModelNotFound where --punctuate has no model; LanguageModelError or HotwordError where a file that an option
+    names is missing (when it is loaded, later).
     """
     words: dict[str, object] = {"card": asdict(replace(bundle.card, extra={}, checksums={}))}
     words["graph"] = _sha256(bundle.graph_path)
@@ -136,6 +138,9 @@ def fingerprints(
             decoding["hotwords_file"] = _sha256(Path(options.decoding.hotwords_file))
         words["decoding"] = decoding
     words |= {room: asdict(getattr(options, room)) for room in ("audio", "windows", "segments")}
+    punctuation = options.punctuation.path(bundle.card.language)
+    if punctuation is not None:
+        words["punctuation"] = _sha256(punctuation)
     found = {}
     for name in formats:
         text = json.dumps([words, name, dict(forms.get(name, {}))], sort_keys=True, default=str)

@@ -1,6 +1,7 @@
 """From a recording to timed words: the one way, for files, streams and the library alike. Read this file first.
 
 audio.stream → emission.rows (features → windows → network) → stretches between pauses → reader (decode, time, group)
+→ punctuation, where it is asked for
 """
 
 from collections import deque
@@ -25,6 +26,7 @@ from .emission.pauses import Emissions, PauseRule, Splitter
 from .emission.windows import WindowOptions
 from .errors import OptionError
 from .options import check, option
+from .punctuation import PunctuationOptions, Punctuator, punctuated
 from .reader import Reader, ReaderPool, ReaderSettings
 from .transcript import Segment, Transcript
 
@@ -62,6 +64,7 @@ class Options:
     windows: WindowOptions = WindowOptions()
     decoding: DecodingOptions = DecodingOptions()
     segments: SegmentOptions = SegmentOptions()
+    punctuation: PunctuationOptions = PunctuationOptions()
 
 
 def tuned(decoding: DecodingOptions, entry: LanguageModelEntry) -> DecodingOptions:
@@ -92,6 +95,8 @@ class Recogniser:
         decoding = options.decoding
         if own is not None:  # what was typed wins over what the card was tuned at
             decoding = tuned(decoding, own)
+        punctuation = options.punctuation.path(self.bundle.card.language)
+        self.punctuator = None if punctuation is None else Punctuator(punctuation)
         sounding = Sounding.of(self.bundle.card.sounds, self.bundle.lexicon_path)
         self.settings = settings = ReaderSettings(
             self.bundle.card, lm_path, decoding, options.segments, sounding, rescorer_path
@@ -167,6 +172,10 @@ class Recogniser:
         return audio.stream(sound, self.bundle.card.sample_rate, self.options.audio, channel)
 
     def _segments(self, samples: Iterator[Array], channel: int | None, origin_seconds: float) -> Iterator[Segment]:
+        found = self._heard(samples, channel, origin_seconds)
+        return found if self.punctuator is None else punctuated(found, self.punctuator)
+
+    def _heard(self, samples: Iterator[Array], channel: int | None, origin_seconds: float) -> Iterator[Segment]:
         rows = emission.rows(samples, self.network, self.options.windows)
         waiting: deque[Future[list[Segment]]] = deque()
         for stretch in self.stretches(rows, origin_seconds):

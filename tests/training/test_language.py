@@ -19,7 +19,7 @@ from transcribe_cli.decoding.rescorer import Asked, Rescorer  # noqa: E402
 from transcribe_cli.errors import OptionError, TrainingError  # noqa: E402
 from transcribe_cli.lm import recipe as recipes  # noqa: E402
 from transcribe_cli.lm.pieces import END, Pieces  # noqa: E402
-from transcribe_cli.training import checkpoint, language, language_export, language_graph  # noqa: E402
+from transcribe_cli.training import checkpoint, language, language_export, language_graph, steps  # noqa: E402
 from transcribe_cli.training import language_text as text  # noqa: E402
 from transcribe_cli.training.export import session  # noqa: E402
 from transcribe_cli.training.language_network import LanguageNetwork  # noqa: E402
@@ -146,7 +146,7 @@ def test_one_row_with_large_squares_costs_the_others_no_precision():
     x[2] *= 1e4
     matrix = np.random.default_rng(2).standard_normal((5, 16)).astype(np.float32)
     weights = {"embed.weight": np.zeros((3, 16), np.float32), "m": matrix}
-    graph = language_graph._Builder(weights, 2, 1e-7, integers=True)
+    graph = language_graph._Builder(weights, 2, causal=True, integers=True)
     y = graph.linear("x", "m", positive=True)
     info = onnx.helper.make_tensor_value_info
     whole = onnx.helper.make_graph(
@@ -295,7 +295,7 @@ def test_rows_begin_at_sentences_or_words_and_run_on(recipe, data, tmp_path):
 
 def test_learning_rate_rises_stays_and_falls():
     options = RescorerOptions(steps=1000, warmup_steps=100)
-    found = [language.schedule(step, options) for step in (0, 49, 99, 500, 750, 999)]
+    found = [steps.schedule(step, options) for step in (0, 49, 99, 500, 750, 999)]
     np.testing.assert_allclose(found, [0.01, 0.5, 1, 1, 0.5, 0.002])
 
 
@@ -354,17 +354,17 @@ def test_loss_that_is_no_number_stops_the_training(recipe, data, tmp_path, monke
 def test_without_a_compiler_training_goes_on_and_says_so(monkeypatch):
     said = []
     with monkeypatch.context() as changed:
-        changed.setattr(language.shutil, "which", lambda _: None)
-        assert language._compiled(torch.sum, torch.ones(2), said.append) is torch.sum
+        changed.setattr(steps.shutil, "which", lambda _: None)
+        assert steps._compiled(torch.sum, torch.ones(2), said.append) is torch.sum
 
     def broken(_):
         raise RuntimeError("no Python.h\nand more")
 
-    monkeypatch.setattr(language.shutil, "which", lambda _: "/usr/bin/c++")
+    monkeypatch.setattr(steps.shutil, "which", lambda _: "/usr/bin/c++")
     monkeypatch.setattr(torch, "compile", lambda _: broken)
-    assert language._compiled(torch.sum, torch.ones(2), said.append) is torch.sum
+    assert steps._compiled(torch.sum, torch.ones(2), said.append) is torch.sum
     monkeypatch.setattr(torch, "compile", lambda _: torch.mean)
-    assert language._compiled(torch.sum, torch.ones(2), said.append) is torch.mean
+    assert steps._compiled(torch.sum, torch.ones(2), said.append) is torch.mean
     assert [("no C++ compiler" in line, "no Python.h" in line, "\n" in line) for line in said] == [
         (True, False, False),
         (False, True, False),

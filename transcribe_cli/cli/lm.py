@@ -21,7 +21,7 @@ from ..lm.build import build as build_model
 from ..lm.model import LOG_10, LanguageModel, unit_of
 from ..lm.ngrams import close
 from ..outputs import check_target
-from ..training.language_options import RescorerOptions
+from ..training.language_options import PunctuationTraining, RescorerOptions
 from .flags import takes_options
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -29,7 +29,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 
 @app.callback()
 def _group() -> None:
-    """Build, measure, mix, prune, store and tune n-gram language models."""
+    """Build, measure, mix, prune, store and tune language models, and train what punctuates."""
 
 
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="ARPA (plain, .gz) or KenLM binary.")]
@@ -266,6 +266,26 @@ def train_rescorer(
     except ImportError as error:
         raise MissingExtra("training", error.name or "torch", "train") from error
     language.train(steps, data, output, rescorer_options, _say)
+
+
+@app.command("punctuation", no_args_is_help=True)
+@takes_options(PunctuationTraining)
+def train_punctuation(
+    file: Annotated[Path, typer.Argument(metavar="RECIPE", help="TOML; configs/punctuation.toml shows every key.")],
+    *,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder with text/.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where punctuation.onnx and punctuation.json go.")
+    ],
+    punctuation_training: PunctuationTraining,
+) -> None:
+    """Train a model that punctuates on text as people write it; started again, it goes on where it was stopped."""
+    steps = recipe.load(file)
+    try:
+        from ..training import punctuation
+    except ImportError as error:
+        raise MissingExtra("training", error.name or "torch", "train") from error
+    punctuation.train(steps, data, output, punctuation_training, _say)
 
 
 @app.command(no_args_is_help=True)

@@ -24,6 +24,7 @@ from ..engine import Engine, Local
 from ..errors import OptionError, OutputError, TranscribeError
 from ..outputs import write_atomically
 from ..pipeline import ModelOptions, Options, Recogniser
+from ..punctuation import PunctuationOptions
 from ..transcript import Segment, Transcript
 from ..writers import FORMATS, Lines, SubtitleOptions, render, stream
 from .batch_options import BatchOptions
@@ -49,6 +50,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
     RuntimeOptions,
     WindowOptions,
     SegmentOptions,
+    PunctuationOptions,
     SubtitleOptions,
 )
 def transcribe(
@@ -70,6 +72,7 @@ def transcribe(
     runtime_options: RuntimeOptions,
     window_options: WindowOptions,
     segment_options: SegmentOptions,
+    punctuation_options: PunctuationOptions,
     subtitle_options: SubtitleOptions,
 ) -> None:
     """Print the words of recordings, or write them as text, subtitles, JSON, …
@@ -77,7 +80,15 @@ def transcribe(
     Exit code: 0 all done, 1 some recordings failed, 2 nothing was started, 130 stopped by Ctrl-C.
     """
     show_warnings(output_options.quiet)
-    options = Options(model_options, audio_options, runtime_options, window_options, decoding_options, segment_options)
+    options = Options(
+        model_options,
+        audio_options,
+        runtime_options,
+        window_options,
+        decoding_options,
+        segment_options,
+        punctuation_options,
+    )
     manifests = [name for name in files if name.lower().endswith(".jsonl")]
     if manifests:
         from .manifests import transcribe_manifests

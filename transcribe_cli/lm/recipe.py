@@ -264,7 +264,7 @@ def prepare(recipe: Recipe, data: Path, work: Path, say: Say) -> tuple[dict[str,
             texts[source.name] = Texts(lines, [], [])  # spoken by few, so no line of them would be held out in truth
             say(f"{source.name}: {len(lines)} lines, {n_overlapping} dropped for overlap")
             continue
-        lines = _normalised(_find_text(data, source.file), work / f"{source.file}.txt")
+        lines = _normalised(find_text(data, source.file), work / f"{source.file}.txt")
         overlapping = overlaps(lines, forbidden)
         dropped += len(overlapping)
         lines = [line for i, line in enumerate(lines) if i not in overlapping]
@@ -304,7 +304,8 @@ def untested(sentences: Sequence[str], tested: Iterable[str]) -> list[str]:
     return kept
 
 
-def _find_text(data: Path, name: str) -> Path:
+def find_text(data: Path, name: str) -> Path:
+    """A source's file, plain or compressed. Raises InputNotFound."""
     for path in sorted((data / "text").glob(f"{name}.txt*")):
         return path
     raise InputNotFound(f"{data / 'text' / name}.txt: no such file, plain or compressed")

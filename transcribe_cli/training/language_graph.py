@@ -1,9 +1,12 @@
-"""The network of a rescorer as an ONNX graph, in float32 or in integers of eight bits.
+"""The networks that read pieces as ONNX graphs, in float32 or in integers of eight bits.
 
-Inputs: "pieces" (batch, length ≤ 64) int64; "asked" (n,) int64, flat places (row · length + column) whose next piece is
-asked for; "wanted" (n,) int64, the pieces that are asked for. Output: "log_probs" (n,) float32, natural logs of
-P(wanted | the row's pieces up to and including the asked place). What stands behind a place changes nothing there, so
-short rows are padded with anything.
+A rescorer's inputs: "pieces" (batch, length ≤ 64) int64; "asked" (n,) int64, flat places (row · length + column) whose
+next piece is asked for; "wanted" (n,) int64, the pieces that are asked for. Output: "log_probs" (n,) float32, natural
+logs of P(wanted | the row's pieces up to and including the asked place). What stands behind a place changes nothing
+there, so short rows are padded with anything.
+
+That which punctuates has one input, "pieces" (batch, length ≤ 64) int64, and two outputs, "signs" (batch, length, 4)
+and "cases" (batch, length, 3) float32, natural logs. It looks to both sides: rows of a batch must be equally long.
 
 In integers every row of numbers that meets a matrix is brought to a largest magnitude of its own. So the squares behind
 the activation, of which a few are very large, take no precision from the other rows, and what shares a batch has
@@ -18,8 +21,9 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ..punctuation import CASES, SIGNS
 from .export import OPSET
-from .language_network import LanguageNetwork
+from .language_network import LanguageNetwork, PunctuationNetwork
 
 Floats = npt.NDArray[np.float32]
 
@@ -56,12 +60,16 @@ class _Graph:
 class _Builder(_Graph):
     """The network's parts."""
 
-    def __init__(self, weights: Mapping[str, Floats], heads: int, epsilon: float, integers: bool) -> None:
+    def __init__(self, weights: Mapping[str, Floats], heads: int, causal: bool, integers: bool) -> None:
         super().__init__()
-        self.weights, self.heads, self.integers = weights, heads, integers
+        self.weights, self.heads, self.causal, self.integers = weights, heads, causal, integers
         self.width = weights["embed.weight"].shape[1]
-        for name, value in (("two", 2.0), ("epsilon", epsilon), ("tiny", _TINY)):
+        for name, value in (("two", 2.0), ("epsilon", np.finfo(np.float32).eps), ("tiny", _TINY)):
             self.constant(name, value)
+        self.constant("ones", np.ones(self.width // heads))
+        for name, values in weights.items():
+            if values.ndim == 1:
+                self.constant(name, values)
         for name, start, scale in (("signed", 128, 1 / 127), ("positive", 0, 1 / 255)):
             self.constant(f"{name}_zero", start, np.uint8)
             self.constant(f"{name}_scale", scale)
@@ -109,7 +117,9 @@ class _Builder(_Graph):
         both, values = self.split("Split", self.linear(x, f"{block}.qkv.weight"), "pair_and_values", axis=-1)
         both = self.add("Reshape", self.norm(self.add("Reshape", both, "by_head"), "ones"), "joined")
         queries, keys = self.split("Split", self.fused("RotaryEmbedding", both, "first", "cos", "sin"), "pair", axis=-1)
-        return self.fused("MultiHeadAttention", queries, keys, values, num_heads=self.heads, unidirectional=1)
+        return self.fused(
+            "MultiHeadAttention", queries, keys, values, num_heads=self.heads, unidirectional=int(self.causal)
+        )
 
     def scores(self, hidden: str) -> str:
         matrix = self.add("Transpose", "table", perm=[1, 0])  # done once, when the graph is loaded
@@ -124,32 +134,45 @@ def _rounded(values: Floats, axis: int) -> tuple[npt.NDArray[np.int8], Floats]:
     return np.round(values / scale).astype(np.int8), scale
 
 
-def build(network: LanguageNetwork, integers: bool) -> onnx.ModelProto:
+def build(network: LanguageNetwork | PunctuationNetwork, integers: bool) -> onnx.ModelProto:
     """The network's graph; see the module's docstring."""
     weights = {name: value.detach().float().cpu().numpy() for name, value in network.state_dict().items()}
-    graph = _Builder(weights, network.heads, float(np.finfo(np.float32).eps), integers)
-    graph.constant("ones", np.ones(graph.width // graph.heads))
+    graph = _Builder(weights, network.heads, network.causal, integers)
     graph.constant("cos", network.cos.cpu().numpy())
     graph.constant("sin", network.sin.cpu().numpy())
-    for name, value in weights.items():
-        if value.ndim == 1:
-            graph.constant(name, value)
     x = graph.norm(graph.table(), "norm0.weight")
     last = len(network.blocks) - 1
     for i in range(last + 1):
         block = f"blocks.{i}"
         y = graph.attention(graph.norm(x, f"{block}.norm1.weight"), block)
-        if i == last:  # nothing looks at other places any more
+        if i == last and network.causal:  # nothing looks at other places any more
             x, y = (graph.add("Gather", graph.add("Reshape", one, "rows"), "asked") for one in (x, y))
         x = graph.add("Add", x, graph.linear(y, f"{block}.out.weight"))
         y = graph.add("Relu", graph.linear(graph.norm(x, f"{block}.norm2.weight"), f"{block}.up.weight"))
         x = graph.add("Add", x, graph.linear(graph.add("Mul", y, y), f"{block}.down.weight", positive=True))
-    log_probs = graph.add("LogSoftmax", graph.scores(graph.norm(x, "norm.weight")), axis=-1)
-    found = graph.add("GatherElements", log_probs, graph.add("Unsqueeze", "wanted", "one"), axis=1)
-    graph.nodes.append(helper.make_node("Squeeze", [found, "one"], ["log_probs"]))
-    axes = {"pieces": ["batch", "length"], "asked": ["n"], "wanted": ["n"]}
+    x = graph.norm(x, "norm.weight")
+    outputs = _next_piece(graph, x) if network.causal else _marks(graph, x)
+    axes = {"pieces": ["batch", "length"]} | ({"asked": ["n"], "wanted": ["n"]} if network.causal else {})
     inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, axis) for name, axis in axes.items()]
-    output = helper.make_tensor_value_info("log_probs", TensorProto.FLOAT, ["n"])
-    whole = helper.make_graph(graph.nodes, "rescorer", inputs, [output], list(graph.constants.values()))
+    whole = helper.make_graph(graph.nodes, "pieces", inputs, outputs, list(graph.constants.values()))
     domains = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
     return helper.make_model(whole, opset_imports=domains, ir_version=_IR_VERSION, producer_name="transcribe-cli")
+
+
+def _next_piece(graph: _Builder, hidden: str) -> list[onnx.ValueInfoProto]:
+    log_probs = graph.add("LogSoftmax", graph.scores(hidden), axis=-1)
+    found = graph.add("GatherElements", log_probs, graph.add("Unsqueeze", "wanted", "one"), axis=1)
+    graph.nodes.append(helper.make_node("Squeeze", [found, "one"], ["log_probs"]))
+    return [helper.make_tensor_value_info("log_probs", TensorProto.FLOAT, ["n"])]
+
+
+def _marks(graph: _Builder, hidden: str) -> list[onnx.ValueInfoProto]:
+    """Few numbers, and all that comes out: in float32."""
+    scores = graph.add("MatMul", hidden, graph.constant("marks", graph.weights["marks.weight"].T))
+    graph.constant("kinds", [len(SIGNS), len(CASES)], np.int64)
+    outputs = []
+    parts = graph.split("Split", scores, "kinds", axis=-1)
+    for name, part, n in zip(("signs", "cases"), parts, (len(SIGNS), len(CASES)), strict=True):
+        graph.nodes.append(helper.make_node("LogSoftmax", [part], [name], axis=-1))
+        outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "length", n]))
+    return outputs

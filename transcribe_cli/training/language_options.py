@@ -1,4 +1,4 @@
-"""What the training of a rescorer can be told."""
+"""What the training of the networks of pieces can be told."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from ..options import check, option
 
 @dataclass(frozen=True, slots=True)
 class RescorerOptions:
-    """A small language model of pieces of words, and its training."""
+    """A rescorer, a small language model of pieces of words, and its training."""
 
     pieces: int = option(2048, "pieces that words are made of", minimum=8, maximum=32768)
     width: int = option(192, "numbers a place", minimum=8)
@@ -30,3 +30,16 @@ class RescorerOptions:
         check(self)
         if self.width % (2 * self.heads):
             raise OptionError(f"--width cannot be {self.width}: {self.heads} heads need a multiple of {2 * self.heads}")
+
+
+@dataclass(frozen=True, slots=True)
+class PunctuationTraining(RescorerOptions):
+    """A small network that punctuates, and its training."""
+
+    # half as wide as names need, and more pieces, so that many names are one
+    pieces: int = option(8192, "pieces that words are made of", minimum=8, maximum=32768)
+    width: int = option(128, "numbers a place", minimum=8)
+    heads: int = option(2, "of the attention", minimum=1)
+    steps: int = option(3600, "steps; the learning rate falls over the second half", minimum=1)
+    batch_size: int = option(128, "rows of 64 pieces a step, or as many pieces in shorter ones", minimum=1)
+    report_lines: int = option(1000, "held-out lines a source that are measured", minimum=1)

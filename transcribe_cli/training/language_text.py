@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -33,17 +33,21 @@ SPECIAL = ("<s>", "<cut>", "<unk>")
 FILE = "rescorer-text.npz"
 
 _VERSION = 1  # of the file
-_FLATTER = 0.7  # a source's part grows with this power of its size, so that the largest does not drown the others
+FLATTER = 0.7  # a source's part grows with this power of its size, so that the largest does not drown the others
 _MOST_WORDS = 300_000  # that the inventory is made of; rarer ones, mostly names and misprints, add nothing
 _BLOCK = 100_000  # lines, or words, that are handled together
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A source's lines, one behind the other: pieces (n,) uint16, and starts (lines,) int64, where each begins."""
+    """A source's lines, one behind the other: pieces (n,) uint16, and starts (lines,) int64, where each begins.
+
+    marks: of a text whose punctuation is learned, what each piece says of the word that it ends, (n,).
+    """
 
     pieces: npt.NDArray[np.uint16]
     starts: npt.NDArray[np.int64]
+    marks: npt.NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
 
     def rows(self, most: int, longest: int) -> list[list[int]]:
         """At most so many lines, spread evenly, each behind a sentence's start; `longest` pieces of each at most."""
@@ -84,9 +88,9 @@ def prepare(recipe: Recipe, data: Path, work: Path, n_pieces: int, say: Say) -> 
         lines = sources.pop(name)  # a hundred million words as strings are given back, one source after the other
         train[name], report[name] = _numbered(lines.train, numbers), _numbered(lines.report, numbers)
     words = list(numbers)
-    inventory = inventory_of(words, _importance([one for one, _ in train.values()], len(words)), n_pieces)
+    inventory = inventory_of(words, importance([one for one, _ in train.values()], len(words)), n_pieces)
     say(f"{len(words)} different words in {len(inventory)} kinds of pieces")
-    spelled = _Spelled(words, inventory)
+    spelled = Spelled(words, inventory)
     texts = Texts(
         inventory,
         {name: spelled(*one) for name, one in train.items()},
@@ -97,6 +101,21 @@ def prepare(recipe: Recipe, data: Path, work: Path, n_pieces: int, say: Say) -> 
     )
     save(texts, kept)
     return texts
+
+
+def corpora(recipe: Recipe, texts: Texts) -> list[dict[str, Any]]:
+    """What a card tells of each source: how many words were learned from, under which licence, and where it is from."""
+    return [
+        {
+            "component": component.name,
+            "words": texts.words[source.name],
+            "file": source.name,
+            "licence": source.licence,
+            "origin": source.origin,
+        }
+        for component in recipe.components
+        for source in component.sources
+    ]
 
 
 def fingerprint(recipe: Recipe, data: Path, n_pieces: int) -> str:
@@ -124,12 +143,12 @@ def _numbered(
     return np.concatenate(words), np.concatenate(lengths)
 
 
-def _importance(sources: Sequence[npt.NDArray[np.uint32]], n_words: int) -> npt.NDArray[np.float64]:
+def importance(sources: Sequence[npt.NDArray[np.uint32]], n_words: int) -> npt.NDArray[np.float64]:
     """How often each word occurs, a source counting by the power of its size."""
     total = np.zeros(n_words)
     for words in sources:
         if len(words):
-            total += np.bincount(words, minlength=n_words) * len(words) ** (_FLATTER - 1)
+            total += np.bincount(words, minlength=n_words) * len(words) ** (FLATTER - 1)
     return total
 
 
@@ -173,7 +192,7 @@ def inventory_from(model: "sentencepiece.SentencePieceProcessor") -> Inventory: 
     return (*((name, 0.0) for name in SPECIAL), *scores[len(SPECIAL) :])
 
 
-class _Spelled:
+class Spelled:
     """Words by number → pieces. Each word is cut once."""
 
     def __init__(self, words: Sequence[str], inventory: Inventory) -> None:
@@ -203,7 +222,11 @@ def save(texts: Texts, path: Path) -> None:
     arrays: dict[str, Any] = {"facts": np.array(json.dumps(facts))}
     for part, sources in (("train", texts.train), ("report", texts.report)):
         for i, lines in enumerate(sources.values()):
-            arrays |= {f"{part}-{i}": lines.pieces, f"{part}-{i}-starts": lines.starts}
+            arrays |= {
+                f"{part}-{i}": lines.pieces,
+                f"{part}-{i}-starts": lines.starts,
+                f"{part}-{i}-marks": lines.marks,
+            }
     with atomically(path) as file:
         np.savez(file, **arrays)
 
@@ -216,7 +239,10 @@ def load(path: Path, mark: str) -> Texts | None:
             if facts["fingerprint"] != mark:
                 return None
             train, report = (
-                {name: Lines(kept[f"{part}-{i}"], kept[f"{part}-{i}-starts"]) for i, name in enumerate(facts["names"])}
+                {
+                    name: Lines(kept[f"{part}-{i}"], kept[f"{part}-{i}-starts"], kept[f"{part}-{i}-marks"])
+                    for i, name in enumerate(facts["names"])
+                }
                 for part in ("train", "report")
             )
             inventory = tuple((str(piece), float(score)) for piece, score in facts["inventory"])
@@ -235,7 +261,7 @@ class Rows:
     def __init__(self, texts: Texts, n_rows: int, length: int, seed: int) -> None:
         self.sources = [lines for lines in texts.train.values() if len(lines.pieces)]
         self.n_rows, self.length, self.seed = n_rows, length, seed
-        sizes = np.array([len(lines.pieces) for lines in self.sources]) ** _FLATTER
+        sizes = np.array([len(lines.pieces) for lines in self.sources]) ** FLATTER
         self.shares = sizes / sizes.sum()
         self.ends = np.array([piece.endswith(END) for piece, _ in texts.inventory])
 

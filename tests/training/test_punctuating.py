@@ -1,0 +1,285 @@
+"""What punctuates: its text, its network, its graph, and a training after which sentences are whole."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("sentencepiece")
+
+from transcribe_cli.cli import run  # noqa: E402
+from transcribe_cli.errors import TrainingError  # noqa: E402
+from transcribe_cli.lm import recipe as recipes  # noqa: E402
+from transcribe_cli.lm.pieces import END  # noqa: E402
+from transcribe_cli.punctuation import CASES, SIGNS, Punctuator, punctuated, written  # noqa: E402
+from transcribe_cli.training import language_graph, language_text, punctuation, punctuation_export  # noqa: E402
+from transcribe_cli.training import punctuation_text as text  # noqa: E402
+from transcribe_cli.training.language_network import PunctuationNetwork  # noqa: E402
+from transcribe_cli.training.language_options import PunctuationTraining  # noqa: E402
+from transcribe_cli.transcript import Segment, Word  # noqa: E402
+
+RECIPE = """
+name = "toy"
+tune = []
+held_out = 4
+
+[[component]]
+name = "all"
+sources = [{ file = "one", licence = "CC0", origin = "here" }, { file = "two", licence = "MIT", origin = "there" }]
+"""
+PIECES = 28
+SMALL = PunctuationTraining(
+    pieces=PIECES, width=24, layers=2, heads=3, steps=200, batch_size=8, warmup_steps=3, save_steps=50, rate=0.02,
+    threads=1, bfloat16=False, compile=False,
+)  # fmt: skip
+NAMES, VERBS = ("Ann", "Bob", "NASA", "Winter"), ("sees", "takes", "likes", "hammers")
+
+
+def sentences(n, seed):
+    """A question begins with "does"; behind "well" stands a comma; names have capitals."""
+    draw = random.Random(seed).choice
+    found = []
+    for _ in range(n):
+        start, end = draw((("Well, ", "."), ("Does ", "?"), ("", ".")))
+        found.append(f"{start}{draw(NAMES)} {draw(VERBS)}{end}")
+    return found
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    (folder / "text").mkdir(parents=True)
+    for seed, name in enumerate(("one", "two")):
+        (folder / "text" / f"{name}.txt").write_text("\n".join(sentences(600, seed)))
+    (tmp_path / "punctuation.toml").write_text(RECIPE)
+    return folder
+
+
+@pytest.fixture
+def recipe(data):
+    return recipes.load(data.parent / "punctuation.toml")
+
+
+@pytest.fixture(scope="module")
+def network():
+    """One that has learned nothing, but of which every part counts."""
+    torch.manual_seed(3)
+    network = PunctuationNetwork(len(INVENTORY), width=24, layers=2, heads=3, inner=96)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            parameter.copy_(torch.randn_like(parameter) * 0.2 + ("norm" in name))
+    return network.eval()
+
+
+INVENTORY = tuple((name, 0.0) for name in language_text.SPECIAL) + tuple(
+    (piece, -float(i))
+    for i, piece in enumerate(f"{a}{end}" for a in "abcdefghijklmnopqrstuvwxyz'" for end in ("", END))
+)
+
+
+def as_marked(line):
+    """What a line's marks say, put together again; # where the end of the line tells nothing."""
+    found = text.marked(line)
+    if found is None:
+        return None
+    signs = (*SIGNS, *["?!"] * 3, "#")
+    return " ".join(written(word, signs[mark >> 2], CASES[mark & 3]) for word, mark in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Yes, he did.", "Yes, he did."),
+        ('"Yes," he said, "I did!"', "Yes, he said, I did."),
+        ("Did it close; or not?", "Did it close, or not?"),
+        ("It closed \u2014 didn\u2019t it?", "It closed, didn't it?"),
+        ("It closed--didn't it?", "It closed, didn't it?"),
+        ("Mr. Smith met Dr. Who.", "Mister Smith met Doctor Who."),
+        ("The U.S. office of NASA's is well-known, e.g. in Rome.",
+         "The US office of NASA's is well known, for example in Rome.".replace("US", "U S")),
+        ("I paid 12% of the 1,000, not $5.", "I paid twelve percent of the one thousand, not five dollars."),
+        ("About $8.1 million, I think.", "About eight point one million dollars, I think."),
+        ("Hm... I see... and then... He went.", "Hm, I see, and then. He went."),
+        ("We left at 3 p.m. and ate.", "We left at three p m and ate."),
+        ("Yeah , I think so .", "Yeah, I think so."),
+        ("What is this (again)?", "What is this again?"),
+        ("And/or not: both.", "And or not, both."),
+        ("no end at all", "no end at all#"),
+        ("it stops at a comma,", "it stops at a comma#"),
+        ("'Tis late.", "'Tis late."),
+        ("CHAPTER ONE", None),
+        ("See www.example.com for more.", None),
+        ("\u041f\u0440\u0438\u0432\u0435\u0442.", None),
+        ("...", ""),
+    ],
+)  # fmt: skip
+def test_sentences_become_marked_words(line, expected):
+    assert as_marked(line) == expected
+
+
+def test_text_is_prepared_once(recipe, data, tmp_path):
+    said = []
+    made = text.prepare(recipe, data, tmp_path / "work", PIECES, said.append)
+    assert sum(made.words.values()) == sum(len(line.split()) for lines in map(lines_of, (0, 1)) for line in lines)
+    assert not any("already" in line for line in said)
+    again = text.prepare(recipe, data, tmp_path / "work", PIECES, said.append)
+    assert "already" in said[-1]
+    for name, lines in made.train.items():
+        np.testing.assert_array_equal(lines.marks, again.train[name].marks)
+    assert again.report.keys() == made.report.keys() == {"one", "two"}
+
+
+def lines_of(seed):
+    """The lines of a text that are learned from: of four blocks of fifty the third is held out."""
+    return [line for i, line in enumerate(sentences(600, seed)) if i // 50 % 4 != 2]
+
+
+def words_of(pieces, signs, cases, inventory):
+    """A row's words with what is asked of each; "|" where speech begins or ends."""
+    found, word = [], ""
+    for piece, sign, case in zip(pieces, signs, cases, strict=True):
+        name = inventory[piece][0]
+        if name in language_text.SPECIAL:
+            assert (sign, case, word) == (-1, -1, "")
+            found.append("|" if name == "<s>" else "~")
+            continue
+        word += name
+        if name.endswith(END):
+            found.append(written(word.removesuffix(END), SIGNS[sign], CASES[case]))
+            word = ""
+        else:
+            assert (sign, case) == (-1, -1)
+    return found
+
+
+def test_rows_are_stretches_of_the_text_with_what_is_said_of_each_word(recipe, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "_MISHEARD", 0.0)
+    made = text.prepare(recipe, data, tmp_path / "work", PIECES, lambda _: None)
+    rows = text.Rows(made, 8, 5)
+    told = {" ".join(lines_of(seed)) + " " + " ".join(lines_of(seed)) for seed in (0, 1)}
+    starts, breaks = set(), 0
+    for step in range(8):
+        pieces, signs, cases = rows(step)
+        assert pieces.size == 8 * 64
+        np.testing.assert_array_equal(rows(step), [pieces, signs, cases])
+        for row in zip(pieces, signs, cases, strict=True):
+            first, *words = words_of(*row, made.inventory)
+            starts.add(first)
+            if first == "|":
+                assert words[0][0].isupper()
+            breaks += "|" in words
+            spoken = " ".join(word for word in words if word != "|")
+            assert any(spoken in one for one in told), spoken
+            for i, word in enumerate(words):
+                assert word != "|" or words[i - 1][-1] in ".?", "speech ends with a sentence"
+    assert starts == {"|", "~"}
+    assert 10 < breaks < 90
+
+
+def test_some_pieces_are_misheard_and_words_stay_words(recipe, data, tmp_path, monkeypatch):
+    made = text.prepare(recipe, data, tmp_path / "work", PIECES, lambda _: None)
+    heard = text.Rows(made, 64, 5)(0)
+    monkeypatch.setattr(text, "_MISHEARD", 0.0)
+    true = text.Rows(made, 64, 5)(0)
+    np.testing.assert_array_equal(heard[1:], true[1:])
+    ends = np.array([piece.endswith(END) for piece, _ in made.inventory])
+    np.testing.assert_array_equal(ends[heard[0]], ends[true[0]])
+    assert 0.005 < (heard[0] != true[0]).mean() < 0.04
+
+
+def test_too_little_text_is_told(recipe, data, tmp_path):
+    for name in ("one", "two"):
+        (data / "text" / f"{name}.txt").write_text("It is the quick brown fox. Was it?\n" * 3)
+    made = text.prepare(recipe, data, tmp_path / "work", 27, lambda _: None)
+    with pytest.raises(TrainingError, match="too little text"):
+        text.Rows(made, 8, 5)
+
+
+def test_a_place_knows_both_sides(network):
+    one = torch.randint(0, len(INVENTORY), (3, 11))
+    other = one.clone()
+    other[:, 6] = (one[:, 6] + 1) % PIECES
+    with torch.no_grad():
+        apart = (network(one) - network(other)).abs().amax((0, 2))
+    assert (apart > 1e-4).all()
+
+
+def test_loss_is_that_of_the_places_that_are_asked_for(network):
+    rows = torch.stack([torch.randint(0, len(INVENTORY), (2, 9)), torch.full((2, 9), -1), torch.full((2, 9), -1)])
+    rows[1, 0, 3], rows[2, 1, 4], rows[2, 0, 0] = 2, 1, 0
+    with torch.no_grad():
+        signs, cases = (one.log_softmax(-1) for one in network.scores(network(rows[0])))
+        wanted = -signs[0, 3, 2] - (cases[1, 4, 1] + cases[0, 0, 0]) / 2
+        torch.testing.assert_close(network.loss(rows), wanted)
+
+
+def test_graph_is_the_network_and_the_program_reads_it(network, tmp_path):
+    path, rng = tmp_path / "p.onnx", np.random.default_rng(2)
+    pieces = rng.integers(3, len(INVENTORY), 300).astype(np.uint16)
+    lines = language_text.Lines(pieces, np.arange(0, 300, 10), rng.integers(0, 12, 300).astype(np.uint8))
+    (plain, small) = punctuation_export.export(network, INVENTORY, path, {"one": lines})["one"]
+    assert plain == punctuation_export.score(lines, punctuation_export.of_network(network))
+    for sign in (*SIGNS[1:], "capitals"):
+        assert abs(plain[sign].said - small[sign].said) < 0.1 * 300
+    punctuator = Punctuator(path)
+    words = ["ab", "xyz", "q", "don't", "é"]
+    row = [0, *(i for word in words for i in punctuator._pieces.of(word)), 0]
+    asked = np.cumsum([len(punctuator._pieces.of(word)) for word in words])
+    with torch.no_grad():
+        signs, cases = (one[0].numpy() for one in network.scores(network(torch.tensor([row]))))
+    theirs = [(SIGNS[signs[i].argmax()], CASES[cases[i].argmax()]) for i in asked]
+    ours = list(zip(*punctuator.marks(words, 0, len(words), True, True), strict=True))
+    margins = [min(np.diff(np.sort(one[i]))[-1] for one in (signs, cases)) for i in asked]
+    sure = [i for i, margin in enumerate(margins) if margin > 0.1]  # eight bits may turn what is nearly even
+    assert len(sure) >= 3
+    assert [ours[i] for i in sure] == [theirs[i] for i in sure]
+
+
+def test_graph_that_differs_is_not_written(network, tmp_path, monkeypatch):
+    other = PunctuationNetwork(len(INVENTORY), width=24, layers=2, heads=3, inner=96)
+    monkeypatch.setattr(punctuation_export, "build", lambda _, integers: language_graph.build(other, integers))
+    with pytest.raises(TrainingError, match="differs from PyTorch"):
+        punctuation_export.export(network, INVENTORY, tmp_path / "p.onnx", {})
+    assert not (tmp_path / "p.onnx").exists()
+
+
+def test_scores_are_counted_as_the_definition_has_it():
+    found = punctuation_export.Found(3, 5, 4)
+    assert found.f1 == pytest.approx(2 * (3 / 5) * (3 / 4) / (3 / 5 + 3 / 4))
+    assert punctuation_export.Found().f1 == 0
+    assert punctuation_export.total({"a": dict.fromkeys((*SIGNS[1:], "capitals"), found), "b": {
+        name: punctuation_export.Found(1, 1, 1) for name in (*SIGNS[1:], "capitals")
+    }})["?"] == punctuation_export.Found(4, 6, 5)  # fmt: skip
+
+
+def test_what_was_learned_is_written_and_a_stopped_training_goes_on(recipe, data, tmp_path):
+    said = []
+    card = punctuation.train(recipe, data, tmp_path / "out", SMALL, said.append)
+    assert min(min(one.values()) for one in card["held_out_f1"].values()) > 80, said
+    assert card["corpora"][0]["licence"] == "CC0"
+    assert json.loads((tmp_path / "out" / "punctuation.json").read_text()) == json.loads(json.dumps(card))
+    words = ["well", "ann", "sees", "does", "bob", "likes", "nasa", "takes"]
+    heard = [Segment(0.0, 1.0, tuple(Word(word, 0.0, 1.0, 1.0) for word in words))]
+    (found,) = punctuated(heard, Punctuator(tmp_path / "out" / "punctuation.onnx"))
+    assert found.text == "Well, Ann sees. Does Bob likes? NASA takes."
+    before = (tmp_path / "out" / "punctuation.onnx").read_bytes()
+    (tmp_path / "out" / "punctuation.onnx").unlink()
+    punctuation.train(recipe, data, tmp_path / "out", SMALL, said.append)
+    assert "going on from step 200" in said
+    assert (tmp_path / "out" / "punctuation.onnx").read_bytes() == before
+
+
+def test_command_trains_and_says_what_is_wrong_in_a_line(recipe, data, tmp_path, capsys):
+    call = ["lm", "punctuation", str(tmp_path / "punctuation.toml"), "--data", str(data), "--output"]
+    flags = ["--pieces", "28", "--width", "24", "--layers", "1", "--steps", "2", "--no-compile", "--threads", "1"]
+    assert run([*call, str(tmp_path / "out"), *flags, "--batch-size", "4"]) == 0
+    assert (tmp_path / "out" / "punctuation.onnx").stat().st_size > 1000
+    capsys.readouterr()
+    assert run([*call, str(tmp_path / "out"), *flags, "--batch-size", "5"]) == 2
+    assert "--batch-size 4" in capsys.readouterr().err
+    (data / "text" / "two.txt").unlink()
+    assert run([*call, str(tmp_path / "other"), *flags]) == 2
+    assert "two.txt" in capsys.readouterr().err.splitlines()[-1]

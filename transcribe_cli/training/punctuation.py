@@ -1,0 +1,102 @@
+"""The training of a model that punctuates: a recipe's texts in, punctuation.onnx and punctuation.json out.
+
+`train` goes on from punctuation.pt of its folder when there is one.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import OptionError
+from ..lm.recipe import Recipe, Say
+from ..outputs import check_target, write_atomically
+from ..punctuation import CASES, FORMAT, SIGNS
+from . import punctuation_text, steps
+from .language_network import LONGEST, PunctuationNetwork
+from .language_options import PunctuationTraining
+from .language_text import Lines, Texts, corpora
+from .loop import choose_device
+from .punctuation_export import Score, export, of_network, score, told, total
+
+STATE, GRAPH, CARD = "punctuation.pt", "punctuation.onnx", "punctuation.json"
+
+
+def train(recipe: Recipe, data: Path, folder: Path, options: PunctuationTraining, say: Say) -> dict[str, Any]:
+    """Trains to the last step and exports; returns the card. `say` is told what happens, a line at a time.
+
+    Raises InputNotFound, MissingExtra, OutputError, OptionError (the folder is a file), TrainingError: too little text,
+    a state of another run, a loss that is not a number, a graph that differs from PyTorch.
+    """
+    if folder.is_file():
+        raise OptionError(f"{folder}: is a file: choose a folder for the model")
+    check_target(folder / GRAPH, overwrite=True)
+    device, last = choose_device(options.device), folder / STATE
+    state = steps.begun(last, options)
+    texts = punctuation_text.prepare(recipe, data, folder / "work", options.pieces, say)
+    held_out = {name: _some(lines, options.report_lines) for name, lines in texts.report.items() if len(lines.starts)}
+    torch.manual_seed(options.seed)
+    network = assemble(options, len(texts.inventory)).to(device)
+    rows = punctuation_text.Rows(texts, options.batch_size, options.seed)
+
+    def measure() -> str:
+        found = {name: score(lines, of_network(network)) for name, lines in held_out.items()}
+        return f"F1, %: {told(total(found))}"
+
+    steps.run(network, rows, texts, options, last, state, measure, say)
+    return finish(network, recipe, texts, options, folder, held_out, say)
+
+
+def assemble(options: PunctuationTraining, n_pieces: int) -> PunctuationNetwork:
+    """The network before training."""
+    return PunctuationNetwork(n_pieces, options.width, options.layers, options.heads, 4 * options.width)
+
+
+def finish(
+    network: PunctuationNetwork,
+    recipe: Recipe,
+    texts: Texts,
+    options: PunctuationTraining,
+    folder: Path,
+    held_out: Mapping[str, Lines],
+    say: Say,
+) -> dict[str, Any]:
+    """Writes the graph and its card, says what the eight bits cost, and returns the card."""
+    measured = export(network, texts.inventory, folder / GRAPH, held_out)
+    for i, kind in enumerate(("float32", "int8")):
+        say(f"{kind}: F1, %: {told(total({name: both[i] for name, both in measured.items()}))}")
+    card = describe(recipe, texts, options, {name: small for name, (_, small) in measured.items()})
+    card |= {"parameters": sum(one.numel() for one in network.parameters())}
+    card |= {"bytes": (folder / GRAPH).stat().st_size}
+    write_atomically(folder / CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    say(f"{folder / GRAPH}: {card['bytes']} bytes")
+    return card
+
+
+def describe(
+    recipe: Recipe, texts: Texts, options: PunctuationTraining, measured: Mapping[str, Score]
+) -> dict[str, Any]:
+    """What the model is made of, under which licences, how, and what is right of held-out lines."""
+    return {
+        "name": recipe.name,
+        "format": FORMAT,
+        "model": "transformer over pieces of words, int8",
+        "pieces": len(texts.inventory),
+        "longest": LONGEST,
+        "signs": SIGNS,
+        "cases": CASES,
+        "options": {name: value for name, value in asdict(options).items() if name not in steps.FREE},
+        "corpora": corpora(recipe, texts),
+        "held_out_f1": {
+            name: {kind: round(100 * found.f1, 1) for kind, found in one.items()} for name, one in measured.items()
+        },
+    }
+
+
+def _some(lines: Lines, most: int) -> Lines:
+    """The first lines of a source's held-out ones."""
+    end = len(lines.pieces) if len(lines.starts) <= most else int(lines.starts[most])
+    return Lines(lines.pieces[:end], lines.starts[:most], lines.marks[:end])
