@@ -150,6 +150,7 @@ def processor() -> tuple[str, frozenset[str]]:
 
 
 def _models(model: str) -> Iterator[Finding]:
+    from . import punctuation
     from .bundle import store
 
     chosen = store.find(model)
@@ -171,6 +172,12 @@ def _models(model: str) -> Iterator[Finding]:
             yield Finding("models", NOTE, f"{name} ({bundle.card.id}): its card has no checksums", "")
         else:
             yield Finding("models", GOOD, f"{name} ({bundle.card.id}): {len(checked)} files whole, {bundle.folder}")
+    for language, path in punctuation.known().items():
+        try:
+            punctuation.Punctuator(path)
+            yield Finding("models", GOOD, f"{language}: sentences (--punctuate), {path}")
+        except TranscribeError as error:
+            yield Finding("models", BROKEN, " ".join(str(error).split()), "copy or train this model again")
 
 
 def _providers(model: str) -> Iterator[Finding]:

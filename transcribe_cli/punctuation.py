@@ -53,14 +53,22 @@ class PunctuationOptions:
             if not path.is_file():
                 raise ModelNotFound(f"--punctuation-model {path}: no such file")
             return path
-        for root in roots():
-            path = root / "punctuation" / f"{language}.onnx"
-            if language and path.is_file():
-                return path
+        if (found := known().get(language)) is not None:
+            return found
         raise ModelNotFound(
             f"--punctuate: there is no model that punctuates {language!r}: name one with --punctuation-model "
             "(see `transcribe lm punctuation --help`)"
         )
+
+
+def known() -> dict[str, Path]:
+    """Language → the model that punctuates it, of all in the known folders; the first of a language is taken."""
+    found: dict[str, Path] = {}
+    for root in roots():
+        for path in sorted((root / "punctuation").glob("*.onnx")):
+            if path.is_file():
+                found.setdefault(path.stem, path)
+    return found
 
 
 class Punctuator:

@@ -10,6 +10,7 @@ import onnx
 import pytest
 import soxr
 import toy_model
+import toy_punctuation
 
 from transcribe_cli import doctor
 from transcribe_cli.bundle import providers, store
@@ -106,6 +107,15 @@ def test_a_damaged_model_is_broken_and_the_cure_is_named(home, capsys):
     assert "→ copy or export this model again" in out
     assert run(["doctor", "--model", "gone"]) == 1
     assert "no model named" in capsys.readouterr().out
+
+
+def test_what_punctuates_is_tried_too(home, capsys):
+    toy_punctuation.write(home / "models" / "punctuation" / "xx.onnx")
+    assert run(["doctor", "--no-self-test"]) == 0
+    assert "xx: sentences (--punctuate)" in capsys.readouterr().out
+    (home / "models" / "punctuation" / "xx.onnx").write_bytes(b"torn")
+    assert run(["doctor", "--no-self-test"]) == 1
+    assert "xx.onnx" in capsys.readouterr().out
 
 
 def test_a_missing_package_and_missing_extras_say_how_they_are_installed(home, capsys, monkeypatch):
