@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transcribe_cli.bundle.store import find
-from transcribe_cli.lm.arpa import open_text
+from transcribe_cli.lm.packed import open_text
 from transcribe_cli.punctuation import CASES, ENDS, SIGNS, PunctuationOptions, Punctuator, punctuated
 from transcribe_cli.training.punctuation_export import Found
 from transcribe_cli.training.punctuation_text import UNTOLD, marked

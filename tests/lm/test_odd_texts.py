@@ -5,6 +5,8 @@ import gzip
 import io
 import json
 import lzma
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import toy_corpus
 from transcribe_cli.cli import run
 from transcribe_cli.errors import InputError, LanguageModelError, ManifestError, OptionError, OutputError
 from transcribe_cli.lm import arpa, build, counts, files, interpolate, prune, recipe
+from transcribe_cli.lm.model import LanguageModel
 
 
 def model(text, **options):
@@ -31,13 +34,33 @@ PACKERS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
 def test_a_compressed_text_that_is_damaged_is_told_by_name(tmp_path, monkeypatch, capsys, ending):
     monkeypatch.chdir(tmp_path)
     packed = PACKERS[ending](b"the fox had a box\n" * 500)
-    for content in (packed[: len(packed) // 2], b"the fox\n"):
+    for content, why in ((packed[: len(packed) // 2], "cannot be read ("), (b"\xff" + packed, "line 1 ")):
         Path(f"a.txt.{ending}").write_bytes(content)
         assert run(["lm", "build", f"a.txt.{ending}", "-o", "a.arpa"]) == 2
         err = capsys.readouterr().err
-        assert err.startswith(f"transcribe: a.txt.{ending}: cannot be read (")
+        assert err.startswith(f"transcribe: a.txt.{ending}: {why}")
         assert len(err.splitlines()) == 1
     assert not Path("a.arpa").exists()
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_what_a_text_is_packed_by_shows_in_it_and_not_in_its_name(tmp_path, ending):
+    packed = PACKERS[ending](b"the fox\nhad a box\n")
+    (tmp_path / "packed.txt").write_bytes(packed)
+    (tmp_path / f"plain.{ending}").write_bytes(b"the fox\nhad a box\n")
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit((tmp_path / "pipe").write_bytes, packed)
+        for name in ("packed.txt", f"plain.{ending}", "pipe"):
+            assert list(files.sentences([tmp_path / name])) == ["the fox", "had a box"]
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_a_model_is_read_alike_by_all_commands_whatever_it_is_called(tmp_path, corpus, ending):
+    arpa.write(model(corpus), tmp_path / f"m.arpa.{ending}")
+    (tmp_path / f"m.arpa.{ending}").rename(tmp_path / "m.arpa")
+    assert arpa.read(tmp_path / "m.arpa").sizes == model(corpus).sizes == arpa.read_sizes(tmp_path / "m.arpa")
+    assert LanguageModel.load(tmp_path / "m.arpa").order == 3
 
 
 def test_standard_input_may_be_named_twice(monkeypatch):

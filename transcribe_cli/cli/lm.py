@@ -32,7 +32,7 @@ def _group() -> None:
     """Build, measure, mix, prune, store and tune language models, and train what punctuates."""
 
 
-ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="ARPA (plain, .gz) or KenLM binary.")]
+ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="ARPA (plain or compressed) or KenLM binary.")]
 TextArguments = Annotated[
     list[str] | None,
     typer.Argument(metavar="TEXT…", help="Text files, plain or .gz, .bz2, .xz; - or none for standard input."),

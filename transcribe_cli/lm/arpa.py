@@ -11,36 +11,20 @@ import contextlib
 import gzip
 import lzma
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 import numpy as np
 
-from ..errors import InputNotFound, LanguageModelError
+from ..errors import LanguageModelError
 from ..outputs import atomically
 from .ngrams import NO_PROBABILITY, OTHER_UNK, SPECIALS, NGramModel, Rows, Table, find
+from .packed import DAMAGED, open_text
 
 COUNT = re.compile(rb"ngram\s+(\d+)\s*=\s*(\d+)")
 SECTION = re.compile(rb"\\(\d+)-grams:")
 MISSING_UNK = -100.0  # what KenLM gives a word that the file does not know
-
-
-def open_text(path: Path) -> IO[bytes]:
-    """Opens a plain, .gz, .bz2 or .xz file for reading; Raises InputNotFound where there is none."""
-    try:
-        if path.suffix == ".gz":
-            return cast(IO[bytes], gzip.open(path, "rb"))
-        if path.suffix == ".bz2":
-            return bz2.open(path, "rb")
-        if path.suffix == ".xz":
-            return lzma.open(path, "rb")
-        return path.open("rb")
-    except FileNotFoundError as error:
-        raise InputNotFound(f"{path}: no such file") from error
-    except OSError as error:
-        raise LanguageModelError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def read(path: Path) -> NGramModel:
@@ -53,7 +37,7 @@ def read(path: Path) -> NGramModel:
     with open_text(path) as file:
         try:
             return _parse(path, iter(file.readline, b""))
-        except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        except DAMAGED as error:
             raise LanguageModelError(f"{path}: damaged compressed file ({error})") from error
 
 
@@ -62,7 +46,7 @@ def read_sizes(path: Path) -> tuple[int, ...]:
     with open_text(path) as file:
         try:
             return tuple(_header(path, iter(file.readline, b"")))
-        except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        except DAMAGED as error:
             raise LanguageModelError(f"{path}: damaged compressed file ({error})") from error
 
 
@@ -202,7 +186,7 @@ def write(model: NGramModel, path: Path) -> None:
 
 
 def _packed(file: BinaryIO, ending: str) -> contextlib.AbstractContextManager[IO[bytes]]:
-    """What compresses into a file as `open_text` unpacks what is so called."""
+    """What compresses into a file of such a name."""
     if ending == ".gz":
         return cast(IO[bytes], gzip.GzipFile("", "wb", 6, file))
     if ending == ".bz2":

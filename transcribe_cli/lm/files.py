@@ -1,21 +1,20 @@
 """Models and texts on disk: which reader or writer a file needs.
 
-In go paths, out come `NGramModel`s and lines of text, and back. A model is an ARPA file (plain or .gz) or a KenLM trie
-(.bin); what it is shows in its first bytes when it is read, in its name when it is written.
+In go paths, out come `NGramModel`s and lines of text, and back. A model is an ARPA file (plain or compressed) or a
+KenLM trie (.bin); what it is shows in its first bytes when it is read, in its name when it is written.
 """
 
 import contextlib
-import lzma
 import sys
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO
 
 from ..errors import InputError, InputNotFound
 from . import arpa, binary
 from .layout import is_binary
 from .ngrams import NGramModel
+from .packed import DAMAGED, open_text
 from .text import normalise_lines
 
 BINARY_ENDINGS = (".bin", ".binary", ".klm", ".trie")
@@ -54,19 +53,19 @@ def lines(paths: Sequence[str | Path]) -> Iterator[str]:
                 raise InputError(
                     f"{path}: line {number} is not UTF-8; if it is text, convert it (iconv -f latin1 -t utf-8)"
                 ) from error
-            except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+            except DAMAGED as error:
                 raise InputError(f"{path}: cannot be read ({error})") from error
 
 
-def _open(path: str | Path) -> contextlib.AbstractContextManager[BinaryIO]:
+def _open(path: str | Path) -> contextlib.AbstractContextManager[IO[bytes]]:
     if str(path) == "-":
-        return contextlib.nullcontext(cast(BinaryIO, sys.stdin.buffer))
+        return contextlib.nullcontext(sys.stdin.buffer)
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name the text files in it")
     if not path.exists():
         raise InputNotFound(f"{path}: no such file")
-    return cast(BinaryIO, arpa.open_text(path))
+    return open_text(path)
 
 
 def sentences(paths: Sequence[str | Path], normalise: bool = True) -> Iterator[str]:

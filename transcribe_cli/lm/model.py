@@ -7,12 +7,8 @@ asks it for a score converts it with `LOG_10`.
 Source: KenLM's file layout, format version 5 (Heafield 2011); see `layout.py`.
 """
 
-import bz2
-import gzip
-import lzma
 import math
 import tempfile
-import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
@@ -26,15 +22,13 @@ from ..alphabet import Alphabet
 from ..errors import LanguageModelError
 from . import layout
 from .ngrams import OTHER_UNK
+from .packed import DAMAGED, unpacker
 from .vocabulary import Vocabulary
 
 LOG_10 = math.log(10.0)  # log10 × LOG_10 = natural log
 SPECIAL = frozenset({"<s>", "</s>", "<unk>", OTHER_UNK})
 # a character model is a model whose words are single characters, and one of these for the space between words
 SPACES = ("▁", "<space>", "|")
-
-# how a compressed file begins, and what opens it
-_COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 
 _LONGEST_LINE = 1 << 20  # bytes; a longer "line" means that the file is no ARPA
 
@@ -97,7 +91,7 @@ class LanguageModel:
         if head.startswith(b"mmap lm "):
             words = layout.vocabulary(path)
             return cls(path, _open(path, path), words)
-        return _load_arpa(path, next((way for start, way in _COMPRESSED.items() if head.startswith(start)), None))
+        return _load_arpa(path, unpacker(head))
 
     @property
     def unigrams(self) -> NDArray[np.float32]:
@@ -210,7 +204,7 @@ def _load_arpa(path: Path, unpack: Callable[..., Any] | None) -> LanguageModel:
                     _as_bigrams(plain, unigrams)
                 plain.flush()
                 return LanguageModel(path, _open(Path(plain.name), path), words, plain=False)
-    except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+    except DAMAGED as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the file's
             raise
         raise LanguageModelError(f"{path}: the compressed language model is damaged or truncated") from error

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from ..errors import InputNotFound, LanguageModelError, ManifestError, OptionError, OutputError
 from ..outputs import atomically, write_atomically
 from . import binary, counts, prune, smoothing
-from .arpa import open_text
 from .files import characters
 from .interpolate import expectation_maximisation, mix
 from .ngrams import BOS, EOS, UNK, NGramModel, encode, score
+from .packed import open_text
 from .text import normalise
 
 BLOCK_LINES = 50  # lines that are held out together, so that neighbours do not give each other away

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import TrainingError
-from ..lm.arpa import open_text
+from ..lm.packed import open_text
 from ..lm.pieces import END
 from ..lm.recipe import BLOCK_LINES, Recipe, Say, find_text
 from ..lm.text import ABBREVIATIONS, PLAIN, normalise

@@ -1,0 +1,40 @@
+"""Texts that may be compressed: told by what is in the file, not by what it is called."""
+
+import bz2
+import contextlib
+import gzip
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import InputNotFound, LanguageModelError
+
+# how a compressed file begins, and what opens it
+_STARTS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+
+# what reading a damaged one raises
+DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)
+
+
+def unpacker(head: bytes) -> Callable[..., Any] | None:
+    """What opens a file that begins so; None where it is not compressed."""
+    return next((way for start, way in _STARTS.items() if head.startswith(start)), None)
+
+
+@contextlib.contextmanager
+def open_text(path: Path) -> Iterator[IO[bytes]]:
+    """A file, plain or in gzip, bzip2 or xz, for reading its bytes.
+
+    Raises InputNotFound where there is none, LanguageModelError where the system refuses.
+    """
+    try:
+        file = path.open("rb")
+        unpack = unpacker(file.peek(16))
+    except FileNotFoundError as error:
+        raise InputNotFound(f"{path}: no such file") from error
+    except OSError as error:
+        raise LanguageModelError(f"{path}: cannot be read ({error.strerror or error})") from error
+    with file, contextlib.nullcontext(file) if unpack is None else unpack(file) as content:
+        yield content
