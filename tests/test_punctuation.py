@@ -101,6 +101,27 @@ def test_the_model_is_told_where_speech_begins_and_ends(punctuator, monkeypatch)
     assert asked_for(punctuator, segments("a b c"), monkeypatch) == [(["a", "b", "c"], True, True)]
 
 
+def test_pauses_have_a_say(tmp_path):
+    pauses = {"seconds": [0.2, 0.6], "logs": {"": [0, 0], ",": [0, 0], ".": [-20, 20], "?": [-20, 20]}}
+    sure = Punctuator(toy.write(tmp_path / "p.onnx", toy.ABOUT | {"pauses": pauses}))
+    found = list(punctuated(segments("ad b", "ab b", pause=1.0), sure))
+    assert text_of(found) == "Ad b. / Ab b", "behind the last word no pause is known"
+    assert text_of(punctuated(segments("ad b", "ab b", pause=0.4), sure)) == "Ad b / ab b"
+
+
+def test_a_capital_that_was_a_sentences_goes_with_its_end(model, monkeypatch):
+    sure, nothing = Punctuator(model), [0.97, 0.01, 0.01, 0.01]
+    signs = np.log([[0.45, 0.05, 0.45, 0.05], nothing, nothing])
+    cases = np.log([[0.3, 0.6, 0.1], [0.4, 0.55, 0.05], [0.3, 0.6, 0.1]])
+    monkeypatch.setattr(sure, "log_probs", lambda *_: (signs, cases))
+    monkeypatch.setattr(sure, "with_pauses", lambda signs, gaps: signs + np.array([1, 0, 0, 0]))
+    (found,) = punctuated(segments("a bc bf"), sure)
+    assert found.text == "A bc Bf", "bc would have had one behind a full stop, bf is a name"
+    monkeypatch.setattr(sure, "with_pauses", lambda signs, gaps: signs - np.array([1, 0, 0, 0]))
+    (found,) = punctuated(segments("a bc bf"), sure)
+    assert found.text == "A. Bc Bf"
+
+
 def test_a_long_pause_ends_what_was_said(punctuator, monkeypatch):
     rows = asked_for(punctuator, segments("a b", "c a", pause=3.5), monkeypatch)
     assert rows == [(["a", "b"], True, True), (["c", "a"], True, True)]
@@ -163,7 +184,9 @@ def test_a_recording_without_words_is_none_with_signs(punctuator):
         (None, "no punctuation model"),
         ({"format": 1}, "no punctuation model"),
         (toy.ABOUT | {"format": 2}, "later version"),
-        (toy.ABOUT | {"cases": ["lower", "capital", "small"]}, "later|this version"),
+        (toy.ABOUT | {"cases": ["lower", "capital", "small"]}, "this version"),
+        (toy.ABOUT | {"pauses": {"seconds": [0, 1], "logs": {".": [0.5]}}}, "no punctuation model"),
+        (toy.ABOUT | {"pauses": {"seconds": [1, 0], "logs": {".": [0.5, 1]}}}, "no punctuation model"),
     ],
 )
 def test_a_file_that_is_none_says_so(tmp_path, about, message):

@@ -25,8 +25,8 @@ ABOUT = {
 def _table(columns: list[str], likes: dict[str, str]) -> np.ndarray:
     table = np.zeros((len(PIECES), len(columns)), np.float32)
     for i, piece in enumerate(PIECES):
-        table[i, columns.index(likes.get(piece[0], columns[0]))] = 1
-    return table
+        table[i, columns.index(likes.get(piece[0], columns[0]))] = 3
+    return table - np.log(np.exp(table).sum(axis=1, keepdims=True))
 
 
 def write(path: Path, about: object = ABOUT) -> Path:

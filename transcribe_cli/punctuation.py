@@ -6,9 +6,12 @@ that ends a word.
 """
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +21,9 @@ from .bundle.store import roots
 from .errors import ModelError, ModelNotFound
 from .lm.pieces import Pieces
 from .options import check, option
-from .transcript import Segment
+from .transcript import Segment, Word
+
+Floats = NDArray[np.floating]
 
 SIGNS = ("", ",", ".", "?")  # behind a word
 ENDS = (".", "?")  # those of them behind which a sentence begins
@@ -71,6 +76,33 @@ def known() -> dict[str, Path]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """How much likelier a pause is before which a sign stands than one before which none does.
+
+    seconds: lengths of pauses, rising; logs: (signs, lengths), natural logs of likelihood ratios.
+    """
+
+    seconds: Floats
+    logs: Floats
+
+    @classmethod
+    def of(cls, told: Any, signs: Sequence[str]) -> "Pauses | None":
+        """As the model's metadata have it. Raises KeyError, TypeError or ValueError where that makes no sense."""
+        if told is None:
+            return None
+        seconds = np.array(told["seconds"], np.float64)
+        logs = np.array([told["logs"].get(sign, [0.0] * len(seconds)) for sign in signs], np.float64)
+        if logs.shape != (len(signs), len(seconds)) or not (np.diff(seconds) > 0).all() or not np.isfinite(logs).all():
+            raise ValueError("its pauses make no sense")
+        return cls(seconds, logs)
+
+    def bonus(self, gaps: Sequence[float]) -> Floats:
+        """(n,) seconds → (n, signs); 0 where a length is NaN."""
+        known = np.stack([np.interp(gaps, self.seconds, row) for row in self.logs], axis=1)
+        return np.where(np.isnan(known), 0.0, known)
+
+
 class Punctuator:
     """A loaded model; used from any thread. Raises ModelError where the file is none."""
 
@@ -83,23 +115,21 @@ class Punctuator:
             self._pieces = Pieces(about["pieces"], int(about["unknown"]))
             self._longest = int(about["longest"])
             self._cut, self._start = int(about["starts"]["cut"]), int(about["starts"]["sentence"])
-            self._signs, self._cases = tuple(map(str, about["signs"])), tuple(map(str, about["cases"]))
+            self.signs, cases = tuple(map(str, about["signs"])), tuple(map(str, about["cases"]))
+            self._pauses = Pauses.of(about.get("pauses"), self.signs)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{path}: no punctuation model of this program ({error})") from error
-        if not set(self._cases) <= set(CASES):
-            raise ModelError(f"{path}: knows capitals of which this version does not: update transcribe")
+        if cases != CASES or self.signs[:1] != ("",):
+            raise ModelError(f"{path}: knows other signs or capitals than this version: update transcribe")
 
-    def marks(
-        self, words: Sequence[str], first: int, last: int, begins: bool, ends: bool
-    ) -> tuple[list[str], list[str]]:
-        """Lower-case words → the sign behind each of words[first:last], and its case; the others are what is around.
+    def log_probs(self, words: Sequence[str], first: int, last: int, begins: bool, ends: bool) -> tuple[Floats, Floats]:
+        """Lower-case words → natural logs of the signs (n, signs) and cases (n, 3) of words[first:last].
 
-        begins, ends: whether speech begins with the first of all words, and ends with the last one. A long text is
-        read in parts that overlap.
+        The other words are what is around. begins, ends: whether speech begins with the first of all words, and ends
+        with the last one. A long text is read in parts that overlap.
         """
         pieces = [self._pieces.of(word)[-(self._longest // 4) :] for word in words]  # the last one is asked
-        signs: list[str] = []
-        cases: list[str] = []
+        signs, cases = np.zeros((last - first, len(self.signs))), np.zeros((last - first, len(CASES)))
         done = first
         while done < last:
             start, end = done, done + 1
@@ -113,12 +143,19 @@ class Punctuator:
             said = self._asked(pieces[start:end], begins and start == 0, ends and end == len(words))
             # what stands near the end of a part is read once more, with what follows it
             sure = last if end == len(words) else min(last, max(done + 1, end - _AROUND))
-            signs += said[0][done - start : sure - start]
-            cases += said[1][done - start : sure - start]
+            for whole, part in zip((signs, cases), said, strict=True):
+                whole[done - first : sure - first] = part[done - start : sure - start]
             done = sure
         return signs, cases
 
-    def _asked(self, words: Sequence[Sequence[int]], begins: bool, ends: bool) -> tuple[list[str], list[str]]:
+    def with_pauses(self, signs: Floats, gaps: Sequence[float]) -> Floats:
+        """log_probs' signs (n, signs) → scores of the same shape that know how long the pause behind each word is.
+
+        gaps: seconds, NaN where there is none to speak of.
+        """
+        return signs if self._pauses is None else signs + self._pauses.bonus(gaps)
+
+    def _asked(self, words: Sequence[Sequence[int]], begins: bool, ends: bool) -> tuple[Floats, Floats]:
         row = [self._start if begins else self._cut, *(piece for word in words for piece in word)]
         row += [self._start] * ends
         places = np.cumsum([len(word) for word in words])
@@ -126,13 +163,7 @@ class Punctuator:
             signs, cases = self._session.run(["signs", "cases"], {"pieces": np.array([row], np.int64)})
         except Exception as error:  # onnxruntime's own exception types have no common public base
             raise ModelError(f"{self._path}: the model fails: {str(error).splitlines()[0][:200]}") from error
-        chosen = _best(signs[0], places), _best(cases[0], places)
-        return [self._signs[i] for i in chosen[0]], [self._cases[i] for i in chosen[1]]
-
-
-def _best(scores: NDArray[np.float32], places: NDArray[np.int64]) -> list[int]:
-    found: list[int] = scores[places].argmax(axis=-1).tolist()
-    return found
+        return signs[0][places], cases[0][places]
 
 
 def _capital(word: str) -> str:
@@ -157,30 +188,52 @@ def written(word: str, sign: str, case: str) -> str:
     return (_CASED[case](word) if word == word.lower() else word) + sign
 
 
+class _Writer:
+    """Words in a row as they are written; what the last one was decides how the next one begins."""
+
+    def __init__(self, punctuator: Punctuator) -> None:
+        self._punctuator = punctuator
+        self._ends = np.isin(punctuator.signs, ENDS)
+        self.begins, self._ended = True, 0.0  # whether a sentence begins; how likely that was by the words alone
+
+    def write(self, words: Sequence[Word], signs: Floats, cases: Floats, gaps: Sequence[float]) -> list[Word]:
+        """signs, cases: as `Punctuator.log_probs` has them; gaps: seconds to the next word, or NaN."""
+        chosen = self._punctuator.with_pauses(signs, gaps).argmax(axis=1)
+        ended = np.exp(signs[:, self._ends]).sum(axis=1)
+        done = []
+        for word, sign, case, end in zip(words, chosen, np.exp(cases), ended, strict=True):
+            done.append(replace(word, text=written(word.text, self._punctuator.signs[sign], self._case(case))))
+            self.begins, self._ended = bool(self._ends[sign]), float(end)
+        return done
+
+    def _case(self, probabilities: Floats) -> str:
+        """A capital may be that of a sentence or the word's own; where none begins only the latter counts."""
+        lower, capital, upper = probabilities.tolist()
+        if self.begins:
+            return "upper" if upper > 0.5 else "capital"
+        capital = max(0.0, capital - self._ended)
+        return "lower" if lower >= capital + upper else "upper" if upper > capital else "capital"
+
+
 def punctuated(segments: Iterable[Segment], punctuator: Punctuator) -> Iterator[Segment]:
     """The segments of one channel with signs and capitals, in order.
 
     A segment is given out once enough words behind it are known, or a long pause says that speech was over.
     """
     before: list[str] = []  # lower-case words that were given out, as far back as they are looked at
-    whole = capital = True  # whether speech begins with the first of them; whether a sentence begins behind them
-    held: list[Segment] = []
+    whole = True  # whether speech begins with the first of them
+    writer, held = _Writer(punctuator), list[Segment]()
 
     def decided(n: int, ends: bool) -> Iterator[Segment]:
-        nonlocal before, whole, capital
-        heard = [word.text.lower() for segment in held for word in segment.words]
+        nonlocal before, whole
+        words = [word for segment in held for word in segment.words]
+        heard = [word.text.lower() for word in words]
         n_words = sum(len(segment.words) for segment in held[:n])
-        last = len(before) + n_words
-        marks = iter(zip(*punctuator.marks(before + heard, len(before), last, whole, ends), strict=True))
+        signs, cases = punctuator.log_probs(before + heard, len(before), len(before) + n_words, whole, ends)
+        gaps = [b.start_seconds - a.end_seconds for a, b in pairwise(words)] + [math.nan] * bool(words)
+        done = iter(writer.write(words[:n_words], signs, cases, gaps[:n_words]))
         for segment in held[:n]:
-            words = []
-            for word in segment.words:
-                sign, case = next(marks)
-                words.append(
-                    replace(word, text=written(word.text, sign, "capital" if capital and case == "lower" else case))
-                )
-                capital = sign in ENDS
-            yield replace(segment, words=tuple(words))
+            yield replace(segment, words=tuple(islice(done, len(segment.words))))
         del held[:n]
         before += heard[:n_words]
         whole = whole and len(before) <= _AROUND
@@ -189,7 +242,7 @@ def punctuated(segments: Iterable[Segment], punctuator: Punctuator) -> Iterator[
     for segment in segments:
         if held and segment.start_seconds - held[-1].end_seconds > PAUSE_SECONDS:
             yield from decided(len(held), ends=True)
-            before, whole, capital = [], True, True
+            before, whole, writer.begins = [], True, True
         held.append(segment)
         behind, n = 0, len(held)
         while n and behind < _AROUND:

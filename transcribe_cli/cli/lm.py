@@ -277,6 +277,10 @@ def train_punctuation(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where punctuation.onnx and punctuation.json go.")
     ],
+    speech: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Transcripts with timed words (--format jsonl): what pauses are like."),
+    ] = None,
     punctuation_training: PunctuationTraining,
 ) -> None:
     """Train a model that punctuates on text as people write it; started again, it goes on where it was stopped."""
@@ -285,7 +289,7 @@ def train_punctuation(
         from ..training import punctuation
     except ImportError as error:
         raise MissingExtra("training", error.name or "torch", "train") from error
-    punctuation.train(steps, data, output, punctuation_training, _say)
+    punctuation.train(steps, data, output, punctuation_training, _say, speech)
 
 
 @app.command(no_args_is_help=True)

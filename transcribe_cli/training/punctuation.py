@@ -14,19 +14,23 @@ import torch
 from ..errors import OptionError
 from ..lm.recipe import Recipe, Say
 from ..outputs import check_target, write_atomically
-from ..punctuation import CASES, FORMAT, SIGNS
-from . import punctuation_text, steps
+from ..punctuation import CASES, FORMAT, SIGNS, Punctuator
+from . import punctuation_pauses, punctuation_text, steps
 from .language_network import LONGEST, PunctuationNetwork
 from .language_options import PunctuationTraining
 from .language_text import Lines, Texts, corpora
 from .loop import choose_device
-from .punctuation_export import Score, export, of_network, score, told, total
+from .punctuation_export import Score, add_metadata, export, of_network, score, told, total
 
 STATE, GRAPH, CARD = "punctuation.pt", "punctuation.onnx", "punctuation.json"
 
 
-def train(recipe: Recipe, data: Path, folder: Path, options: PunctuationTraining, say: Say) -> dict[str, Any]:
+def train(
+    recipe: Recipe, data: Path, folder: Path, options: PunctuationTraining, say: Say, speech: Path | None = None
+) -> dict[str, Any]:
     """Trains to the last step and exports; returns the card. `say` is told what happens, a line at a time.
+
+    speech: transcripts with timed words, that say how long pauses are.
 
     Raises InputNotFound, MissingExtra, OutputError, OptionError (the folder is a file), TrainingError: too little text,
     a state of another run, a loss that is not a number, a graph that differs from PyTorch.
@@ -47,7 +51,8 @@ def train(recipe: Recipe, data: Path, folder: Path, options: PunctuationTraining
         return f"F1, %: {told(total(found))}"
 
     steps.run(network, rows, texts, options, last, state, measure, say)
-    return finish(network, recipe, texts, options, folder, held_out, say)
+    card = finish(network, recipe, texts, options, folder, held_out, say)
+    return card if speech is None else hear(folder, speech, card, say)
 
 
 def assemble(options: PunctuationTraining, n_pieces: int) -> PunctuationNetwork:
@@ -73,6 +78,19 @@ def finish(
     card |= {"bytes": (folder / GRAPH).stat().st_size}
     write_atomically(folder / CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
     say(f"{folder / GRAPH}: {card['bytes']} bytes")
+    return card
+
+
+def hear(folder: Path, speech: Path, card: dict[str, Any], say: Say) -> dict[str, Any]:
+    """Tells a finished model of pauses, and its card; returns that. Raises as `punctuation_pauses.estimate`."""
+    pauses = punctuation_pauses.estimate(Punctuator(folder / GRAPH), speech)
+    add_metadata(folder / GRAPH, {"pauses": pauses})
+    card |= {"pauses": pauses, "bytes": (folder / GRAPH).stat().st_size}
+    write_atomically(folder / CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    for sign, logs in pauses["logs"].items():
+        if sign:
+            told = zip(pauses["seconds"], logs, strict=True)
+            say(f"{sign} by seconds of pause: " + ", ".join(f"{seconds:g} {log:+.1f}" for seconds, log in told))
     return card
 
 

@@ -3,7 +3,7 @@
 What `language_graph` says of the graph holds; the key "punctuation" of its metadata is JSON: "format" 1, "longest"
 pieces that a row may have, the id of the "unknown" piece, "starts" – the piece that a row begins with where speech
 begins ("sentence"; it also stands where speech ends) or is "cut" off –, the "signs" and "cases" that the outputs'
-columns stand for, and "pieces", each with its natural-log probability, by id.
+columns stand for, "pieces", each with its natural-log probability, by id, and "pauses" where they are known.
 
 The float32 graph is compared with PyTorch, and one that differs is refused; what eight bits cost is measured as signs
 and capitals of held-out lines.
@@ -13,9 +13,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import onnxruntime
 import torch
 
@@ -130,3 +132,11 @@ def export(
     measured = {name: (score(lines, plain), score(lines, small)) for name, lines in held_out.items()}
     write_atomically(path, content)
     return measured
+
+
+def add_metadata(path: Path, more: Mapping[str, Any]) -> None:
+    """Puts more keys into what a written model says of itself. Raises OutputError."""
+    model = onnx.load(path)
+    (told,) = (one for one in model.metadata_props if one.key == "punctuation")
+    told.value = json.dumps(json.loads(told.value) | more, ensure_ascii=False, separators=(",", ":"))
+    write_atomically(path, model.SerializeToString())
