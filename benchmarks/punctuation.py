@@ -1,16 +1,23 @@
 """Signs and capitals of texts, as the program sets them: how many are right, and what it costs.
 
     python benchmarks/punctuation.py TEXT… [--model FILE] [--lines 1000] [--misheard 10] [--speech 150]
+    python benchmarks/punctuation.py --agreement THEIRS.jsonl OURS.jsonl
 
 TEXT: sentences as people write them, a line each, that the model has not learned from. They are read as a recording
 would be: words without signs, in segments of ten. Then the same with every tenth word (`--misheard`) replaced by
 another word of the text, as a recogniser's words are not all right. Prints F1 (the harmonic mean of precision and
 recall) of each sign and of capitals, of full stops and question marks together as ends of sentences, and words a second
 of one core, beside those of `--speech` words a minute.
+
+With --agreement: two recognisers' transcripts of the same recordings, JSON lines with "id" and "text". Behind each word
+that both heard, but the last of a recording, stands what the one sets where the other does: F1, which no side wins.
 """
 
 import argparse
+import difflib
+import json
 import random
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +34,9 @@ SEGMENT_WORDS = 10
 
 def main() -> None:
     arguments = parsed()
+    if arguments.agreement:
+        agreement(*arguments.agreement)
+        return
     path = Path(arguments.model) if arguments.model else PunctuationOptions(punctuate=True).path(find().card.language)
     assert path is not None
     punctuator = Punctuator(path)
@@ -48,7 +58,8 @@ def main() -> None:
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("texts", nargs="+")
+    parser.add_argument("texts", nargs="*")
+    parser.add_argument("--agreement", nargs=2, type=Path, metavar=("THEIRS", "OURS"))
     parser.add_argument("--model", help="in place of the one that travels with the program")
     parser.add_argument("--lines", type=int, default=1000, help="of each text")
     parser.add_argument("--misheard", type=int, default=10, help="percent of words that are others")
@@ -81,6 +92,36 @@ def segments(words: Sequence[str]) -> list[Segment]:
     heard = [Word(word, 0.4 * i, 0.4 * i + 0.4, 1.0) for i, word in enumerate(words)]
     parts = [tuple(heard[i : i + SEGMENT_WORDS]) for i in range(0, len(heard), SEGMENT_WORDS)]
     return [Segment(part[0].start_seconds, part[-1].end_seconds, part) for part in parts]
+
+
+def agreement(theirs: Path, ours: Path) -> None:
+    """Prints how often two sets the same sign behind the same word of the same recording."""
+    texts = [
+        {
+            one["id"]: one.get("pred_text", one.get("text", "")).split()
+            for one in map(json.loads, path.read_text(encoding="utf-8").splitlines())
+        }
+        for path in (theirs, ours)
+    ]
+    said: list[str] = []
+    marks: list[int] = []
+    for name in texts[0].keys() & texts[1].keys():
+        a, b = (text[name] for text in texts)
+        bare_a, bare_b = ([re.sub(r"[^\w']", "", word).lower() for word in words] for words in (a, b))
+        for block in difflib.SequenceMatcher(None, bare_a, bare_b, autojunk=False).get_matching_blocks():
+            for i in range(block.size):
+                word, mine = a[block.a + i], b[block.b + i]
+                if block.a + i + 1 == len(a) or block.b + i + 1 == len(b):
+                    continue
+                sign = next((one for one in word if one in ",.?!;:"), "")
+                sign = {"!": ".", ";": ",", ":": ","}.get(sign, sign)
+                said.append(mine)
+                marks.append(SIGNS.index(sign) * 4 + any(map(str.isupper, word)))
+    shares = ", ".join(
+        f"{name} {100 * one.f1:.1f} ({one.said} and {one.true})"
+        for name, one in zip(("comma", "stop", "?", "end", "capital"), scores(said, marks), strict=True)
+    )
+    print(f"{len(said)} words that both heard: F1, % (ours and theirs): {shares}")
 
 
 def scores(written: Sequence[str], marks: Sequence[int]) -> list[Found]:

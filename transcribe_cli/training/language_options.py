@@ -40,6 +40,6 @@ class PunctuationTraining(RescorerOptions):
     pieces: int = option(8192, "pieces that words are made of", minimum=8, maximum=32768)
     width: int = option(128, "numbers a place", minimum=8)
     heads: int = option(2, "of the attention", minimum=1)
-    steps: int = option(3600, "steps; the learning rate falls over the second half", minimum=1)
+    steps: int = option(2400, "steps; the learning rate falls over the second half", minimum=1)
     batch_size: int = option(128, "rows of 64 pieces a step, or as many pieces in shorter ones", minimum=1)
     report_lines: int = option(1000, "held-out lines a source that are measured", minimum=1)
