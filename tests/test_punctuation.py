@@ -183,7 +183,8 @@ def test_a_recording_without_words_is_none_with_signs(punctuator):
     [
         (None, "no punctuation model"),
         ({"format": 1}, "no punctuation model"),
-        (toy.ABOUT | {"format": 2}, "later version"),
+        (toy.ABOUT | {"format": 2}, "onnx: written by a later version"),
+        (toy.ABOUT | {"pauses": {"seconds": [0, 1], "logs": [0.5]}}, "no punctuation model"),
         (toy.ABOUT | {"cases": ["lower", "capital", "small"]}, "this version"),
         (toy.ABOUT | {"pauses": {"seconds": [0, 1], "logs": {".": [0.5]}}}, "no punctuation model"),
         (toy.ABOUT | {"pauses": {"seconds": [1, 0], "logs": {".": [0.5, 1]}}}, "no punctuation model"),

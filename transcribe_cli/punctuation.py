@@ -117,7 +117,9 @@ class Punctuator:
             self._cut, self._start = int(about["starts"]["cut"]), int(about["starts"]["sentence"])
             self.signs, cases = tuple(map(str, about["signs"])), tuple(map(str, about["cases"]))
             self._pauses = Pauses.of(about.get("pauses"), self.signs)
-        except (KeyError, TypeError, ValueError) as error:
+        except ModelError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{path}: no punctuation model of this program ({error})") from error
         if cases != CASES or self.signs[:1] != ("",):
             raise ModelError(f"{path}: knows other signs or capitals than this version: update transcribe")

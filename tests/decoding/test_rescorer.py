@@ -67,7 +67,7 @@ def test_what_is_longer_than_the_model_holds_is_cut_where_it_begins(rescorer):
     ("about", "told"),
     [
         (None, "no neural language model"),
-        ({**toy_rescorer.ABOUT, "format": 2}, "later version"),
+        ({**toy_rescorer.ABOUT, "format": 2}, "onnx: written by a later version"),
         ({**toy_rescorer.ABOUT, "pieces": 3}, "no neural language model"),
         ({**toy_rescorer.ABOUT, "starts": {}}, "no neural language model"),
     ],

@@ -47,6 +47,8 @@ class Rescorer:
             self._pieces = Pieces(about["pieces"], int(about["unknown"]))
             self._longest = int(about["longest"])
             self._starts = int(about["starts"]["cut"]), int(about["starts"]["sentence"])
+        except LanguageModelError:
+            raise
         except (KeyError, TypeError, ValueError) as error:
             raise LanguageModelError(f"{path}: no neural language model of this program ({error})") from error
         self._path = path
