@@ -277,6 +277,9 @@ def test_command_trains_and_says_what_is_wrong_in_a_line(recipe, data, tmp_path,
     capsys.readouterr()
     assert run([*call, str(tmp_path / "out"), *flags, "--batch-size", "5"]) == 2
     assert "--batch-size 4" in capsys.readouterr().err
+    assert run([*call, str(tmp_path / "new"), *flags, "--speech", str(tmp_path / "none.jsonl")]) == 2
+    assert "none.jsonl: no such file" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
     (data / "text" / "two.txt").unlink()
     assert run([*call, str(tmp_path / "other"), *flags]) == 2
     assert "two.txt" in capsys.readouterr().err.splitlines()[-1]

@@ -12,9 +12,8 @@ from typing import Any
 import torch
 
 from ..decoding.rescorer import FORMAT
-from ..errors import OptionError
 from ..lm.recipe import OVERLAP_WORDS, Recipe, Say
-from ..outputs import check_target, write_atomically
+from ..outputs import write_atomically
 from . import language_text, steps
 from .language_export import Perplexity, export, of_network, perplexity
 from .language_network import LONGEST, LanguageNetwork
@@ -31,11 +30,8 @@ def train(recipe: Recipe, data: Path, folder: Path, options: RescorerOptions, sa
     Raises InputNotFound, MissingExtra, OutputError, OptionError (the folder is a file), TrainingError: too little text,
     a state of another run, a loss that is not a number, a graph that differs from PyTorch.
     """
-    if folder.is_file():
-        raise OptionError(f"{folder}: is a file: choose a folder for the model")
-    check_target(folder / GRAPH, overwrite=True)
     device, last = choose_device(options.device), folder / STATE
-    state = steps.begun(last, options)
+    state = steps.begun(last, folder / GRAPH, options)
     texts = language_text.prepare(recipe, data, folder / "work", options.pieces, say)
     held_out = _held_out(recipe, texts, options.report_lines)
     torch.manual_seed(options.seed)

@@ -11,9 +11,8 @@ from typing import Any
 
 import torch
 
-from ..errors import OptionError
 from ..lm.recipe import Recipe, Say
-from ..outputs import check_target, write_atomically
+from ..outputs import write_atomically
 from ..punctuation import CASES, FORMAT, SIGNS, Punctuator
 from . import punctuation_pauses, punctuation_text, steps
 from .language_network import LONGEST, PunctuationNetwork
@@ -35,11 +34,10 @@ def train(
     Raises InputNotFound, MissingExtra, OutputError, OptionError (the folder is a file), TrainingError: too little text,
     a state of another run, a loss that is not a number, a graph that differs from PyTorch.
     """
-    if folder.is_file():
-        raise OptionError(f"{folder}: is a file: choose a folder for the model")
-    check_target(folder / GRAPH, overwrite=True)
+    if speech is not None:
+        punctuation_pauses.check(speech)
     device, last = choose_device(options.device), folder / STATE
-    state = steps.begun(last, options)
+    state = steps.begun(last, folder / GRAPH, options)
     texts = punctuation_text.prepare(recipe, data, folder / "work", options.pieces, say)
     held_out = {name: _some(lines, options.report_lines) for name, lines in texts.report.items() if len(lines.starts)}
     torch.manual_seed(options.seed)

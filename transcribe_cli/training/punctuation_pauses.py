@@ -7,6 +7,7 @@ at nearly all pauses. Full stops and question marks share their pauses.
 """
 
 import json
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,11 @@ def estimate(punctuator: Punctuator, transcripts: Path) -> dict[str, Any]:
         share = _COMMA_SHARE if sign == "," else 1.0
         told[sign] = [round(float(x), 3) for x in share * logs[kind]]
     return {"seconds": LENGTHS.tolist(), "logs": told}
+
+
+def check(transcripts: Path) -> None:
+    """Refuses, before any work, what `estimate` could not read."""
+    deque(_recordings(transcripts), 0)
 
 
 def _kinds(signs: Sequence[str]) -> NDArray[np.int64]:

@@ -21,8 +21,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..errors import TrainingError
+from ..errors import OptionError, TrainingError
 from ..lm.recipe import Say
+from ..outputs import check_target
 from . import checkpoint
 from .language_network import LONGEST, LanguageNetwork, PunctuationNetwork
 from .language_options import RescorerOptions
@@ -36,8 +37,14 @@ _SAID = 50  # steps between two lines of progress
 FREE = ("save_steps", "report_lines", "device", "threads", "bfloat16", "compile")
 
 
-def begun(path: Path, options: Options) -> dict[str, Any]:
-    """The state in the file, empty where there is none. Raises TrainingError where it is of another run."""
+def begun(path: Path, graph: Path, options: Options) -> dict[str, Any]:
+    """The state in the file, empty where there is none, before any work.
+
+    Raises TrainingError where it is of another run, OptionError or OutputError where the graph could not be written.
+    """
+    if graph.parent.is_file():
+        raise OptionError(f"{graph.parent}: is a file: choose a folder for the model")
+    check_target(graph, overwrite=True)
     state = checkpoint.load(path) if path.exists() else {}
     if state:
         _same_run(state, options, path)
