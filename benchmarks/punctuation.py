@@ -73,8 +73,10 @@ def read(path: Path, most: int) -> tuple[list[str], list[int]]:
     marks: list[int] = []
     with open_text(path) as file:
         for line in file:
+            if not most:
+                break
             found = marked(line.decode("utf-8", "replace"))
-            if found is not None and most > 0:
+            if found is not None:
                 words += found[0]
                 marks += found[1]
                 most -= 1

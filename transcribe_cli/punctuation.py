@@ -5,7 +5,6 @@ inventory of pieces, in the graph's metadata, are written by `training.punctuati
 that ends a word.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bundle.session import open_graph
+from .bundle.pieces import UNFIT, PieceGraph
 from .bundle.store import roots
 from .errors import ModelError, ModelNotFound
-from .lm.pieces import Pieces
 from .options import check, option
 from .transcript import Segment, Word
 
@@ -107,20 +105,13 @@ class Punctuator:
     """A loaded model; used from any thread. Raises ModelError where the file is none."""
 
     def __init__(self, path: Path) -> None:
-        self._session, self._path = open_graph(path, ["CPUExecutionProvider"], 1), path
+        self._graph = PieceGraph(path, "punctuation", FORMAT, "punctuation model")
+        about = self._graph.about
         try:
-            about = json.loads(self._session.get_modelmeta().custom_metadata_map["punctuation"])
-            if about["format"] > FORMAT:
-                raise ModelError(f"{path}: written by a later version: update transcribe")
-            self._pieces = Pieces(about["pieces"], int(about["unknown"]))
-            self._longest = int(about["longest"])
-            self._cut, self._start = int(about["starts"]["cut"]), int(about["starts"]["sentence"])
             self.signs, cases = tuple(map(str, about["signs"])), tuple(map(str, about["cases"]))
             self._pauses = Pauses.of(about.get("pauses"), self.signs)
-        except ModelError:
-            raise
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"{path}: no punctuation model of this program ({error})") from error
+        except UNFIT as error:
+            raise self._graph.unfit(error) from error
         if cases != CASES or self.signs[:1] != ("",):
             raise ModelError(f"{path}: knows other signs or capitals than this version: update transcribe")
 
@@ -130,12 +121,13 @@ class Punctuator:
         The other words are what is around. begins, ends: whether speech begins with the first of all words, and ends
         with the last one. A long text is read in parts that overlap.
         """
-        pieces = [self._pieces.of(word)[-(self._longest // 4) :] for word in words]  # the last one is asked
+        longest = self._graph.longest
+        pieces = [self._graph.pieces.of(word)[-(longest // 4) :] for word in words]  # the last one is asked
         signs, cases = np.zeros((last - first, len(self.signs))), np.zeros((last - first, len(CASES)))
         done = first
         while done < last:
             start, end = done, done + 1
-            room = self._longest - 2 - len(pieces[done])
+            room = longest - 2 - len(pieces[done])
             while start > max(0, done - _AROUND) and len(pieces[start - 1]) <= room / 2:
                 start -= 1
                 room -= len(pieces[start])
@@ -158,13 +150,10 @@ class Punctuator:
         return signs if self._pauses is None else signs + self._pauses.bonus(gaps)
 
     def _asked(self, words: Sequence[Sequence[int]], begins: bool, ends: bool) -> tuple[Floats, Floats]:
-        row = [self._start if begins else self._cut, *(piece for word in words for piece in word)]
-        row += [self._start] * ends
+        row = [self._graph.start if begins else self._graph.cut, *(piece for word in words for piece in word)]
+        row += [self._graph.start] * ends
         places = np.cumsum([len(word) for word in words])
-        try:
-            signs, cases = self._session.run(["signs", "cases"], {"pieces": np.array([row], np.int64)})
-        except Exception as error:  # onnxruntime's own exception types have no common public base
-            raise ModelError(f"{self._path}: the model fails: {str(error).splitlines()[0][:200]}") from error
+        signs, cases = self._graph.run(["signs", "cases"], {"pieces": np.array([row], np.int64)})
         return signs[0][places], cases[0][places]
 
 

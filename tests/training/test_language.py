@@ -14,6 +14,8 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("sentencepiece")
 
+from stirred import stirred  # noqa: E402
+
 from transcribe_cli.cli import run  # noqa: E402
 from transcribe_cli.decoding.rescorer import Asked, Rescorer  # noqa: E402
 from transcribe_cli.errors import OptionError, TrainingError  # noqa: E402
@@ -79,12 +81,7 @@ def recipe(data):
 @pytest.fixture(scope="module")
 def network():
     """One that has learned nothing, but of which every part counts."""
-    torch.manual_seed(3)
-    network = LanguageNetwork(PIECES, width=24, layers=2, heads=3, inner=96)
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.2 + ("norm" in name))
-    return network.eval()
+    return stirred(lambda: LanguageNetwork(PIECES, width=24, layers=2, heads=3, inner=96))
 
 
 INVENTORY = tuple((name, 0.0) for name in text.SPECIAL) + tuple(

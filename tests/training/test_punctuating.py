@@ -11,6 +11,8 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("sentencepiece")
 
+from stirred import stirred  # noqa: E402
+
 from transcribe_cli.cli import run  # noqa: E402
 from transcribe_cli.errors import TrainingError  # noqa: E402
 from transcribe_cli.lm import recipe as recipes  # noqa: E402
@@ -67,12 +69,7 @@ def recipe(data):
 @pytest.fixture(scope="module")
 def network():
     """One that has learned nothing, but of which every part counts."""
-    torch.manual_seed(3)
-    network = PunctuationNetwork(len(INVENTORY), width=24, layers=2, heads=3, inner=96)
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.2 + ("norm" in name))
-    return network.eval()
+    return stirred(lambda: PunctuationNetwork(len(INVENTORY), width=24, layers=2, heads=3, inner=96))
 
 
 INVENTORY = tuple((name, 0.0) for name in language_text.SPECIAL) + tuple(
@@ -227,8 +224,8 @@ def test_graph_is_the_network_and_the_program_reads_it(network, tmp_path):
         assert abs(plain[sign].said - small[sign].said) < 0.1 * 300
     punctuator = Punctuator(path)
     words = ["ab", "xyz", "q", "don't", "é"]
-    row = [0, *(i for word in words for i in punctuator._pieces.of(word)), 0]
-    asked = np.cumsum([len(punctuator._pieces.of(word)) for word in words])
+    row = [0, *(i for word in words for i in punctuator._graph.pieces.of(word)), 0]
+    asked = np.cumsum([len(punctuator._graph.pieces.of(word)) for word in words])
     ours = punctuator.log_probs(words, 0, len(words), True, True)
     for said, theirs in zip(ours, network.scores(network(torch.tensor([row]))), strict=True):
         wanted = theirs[0].log_softmax(-1).detach().numpy()[asked]

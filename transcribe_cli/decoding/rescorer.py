@@ -5,7 +5,6 @@ search. Its graph ("pieces" (batch, length) int64, "asked" (n,) flat positions, 
 natural logs) and its inventory of pieces, in the graph's metadata, are written by `training.language`.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.session import open_graph
+from ..bundle.pieces import PieceGraph
 from ..errors import LanguageModelError, ModelError
-from ..lm.pieces import Pieces
 
 Words = Sequence[str]
 
@@ -37,21 +35,10 @@ class Rescorer:
 
     def __init__(self, path: str | Path) -> None:
         try:
-            self._session = open_graph(Path(path), ["CPUExecutionProvider"], 1)
+            self._graph = PieceGraph(Path(path), "rescorer", FORMAT, "neural language model")
         except ModelError as error:
             raise LanguageModelError(str(error)) from error
-        try:
-            about = json.loads(self._session.get_modelmeta().custom_metadata_map["rescorer"])
-            if about["format"] > FORMAT:
-                raise LanguageModelError(f"{path}: written by a later version: update transcribe")
-            self._pieces = Pieces(about["pieces"], int(about["unknown"]))
-            self._longest = int(about["longest"])
-            self._starts = int(about["starts"]["cut"]), int(about["starts"]["sentence"])
-        except LanguageModelError:
-            raise
-        except (KeyError, TypeError, ValueError) as error:
-            raise LanguageModelError(f"{path}: no neural language model of this program ({error})") from error
-        self._path = path
+        self._pieces, self._longest = self._graph.pieces, self._graph.longest
 
     def log_probs(self, asked: Sequence[Asked]) -> list[NDArray[np.float64]]:
         """ln P of each of the words, behind all before it: an array (words,) each.
@@ -74,7 +61,7 @@ class Rescorer:
         room = self._longest - len(said)
         before = [piece for word in asked.before[-room:] for piece in self._pieces.of(word)] if room else []
         whole = asked.beginning and len(before) <= room and len(asked.before) <= room
-        row = [self._starts[whole], *before[len(before) - min(room, len(before)) :]]
+        row = [self._graph.start if whole else self._graph.cut, *before[len(before) - min(room, len(before)) :]]
         ends = np.minimum(np.cumsum([len(word) for word in words]), len(said)) + len(row)
         return [*row, *said], len(row), ends.tolist()
 
@@ -89,9 +76,9 @@ class Rescorer:
             wanted += row[begin:]
         feed = {"pieces": pieces, "asked": np.array(asked, np.int64), "wanted": np.array(wanted, np.int64)}
         try:
-            each = np.asarray(self._session.run(["log_probs"], feed)[0], np.float64)
-        except Exception as error:  # onnxruntime's own exception types have no common public base
-            raise LanguageModelError(f"{self._path}: the model fails: {str(error).splitlines()[0][:200]}") from error
+            each = np.asarray(self._graph.run(["log_probs"], feed)[0], np.float64)
+        except ModelError as error:
+            raise LanguageModelError(str(error)) from error
         sums = np.concatenate(([0.0], np.cumsum(each)))
         found, at = [], 0
         for row, begin, ends in rows:

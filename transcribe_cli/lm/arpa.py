@@ -6,21 +6,16 @@ In goes a path, out an `NGramModel`, and back. Numbers are log10. Blank lines, C
 Source: the format of the CMU-Cambridge and SRILM toolkits (`ngram-format(5)`).
 """
 
-import bz2
-import contextlib
-import gzip
-import lzma
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO, cast
 
 import numpy as np
 
 from ..errors import LanguageModelError
 from ..outputs import atomically
 from .ngrams import NO_PROBABILITY, OTHER_UNK, SPECIALS, NGramModel, Rows, Table, find
-from .packed import DAMAGED, open_text
+from .packed import DAMAGED, open_text, packed
 
 COUNT = re.compile(rb"ngram\s+(\d+)\s*=\s*(\d+)")
 SECTION = re.compile(rb"\\(\d+)-grams:")
@@ -180,20 +175,9 @@ def write(model: NGramModel, path: Path) -> None:
 
     Raises OutputError where it cannot be written.
     """
-    with atomically(path) as file, _packed(file, path.suffix) as out:
+    with atomically(path) as file, packed(file, path.suffix) as out:
         for text in format_lines(model):
             out.write(text.encode())
-
-
-def _packed(file: BinaryIO, ending: str) -> contextlib.AbstractContextManager[IO[bytes]]:
-    """What compresses into a file of such a name."""
-    if ending == ".gz":
-        return cast(IO[bytes], gzip.GzipFile("", "wb", 6, file))
-    if ending == ".bz2":
-        return bz2.BZ2File(file, "wb")
-    if ending == ".xz":
-        return lzma.LZMAFile(file, "wb")
-    return contextlib.nullcontext(file)
 
 
 def format_lines(model: NGramModel, block: int = 100_000) -> Iterator[str]:

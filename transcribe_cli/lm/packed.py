@@ -1,4 +1,4 @@
-"""Texts that may be compressed: told by what is in the file, not by what it is called."""
+"""Texts that may be compressed: what is read tells by what is in it, what is written by what it is called."""
 
 import bz2
 import contextlib
@@ -7,7 +7,7 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, cast
 
 from ..errors import InputNotFound, LanguageModelError
 
@@ -38,3 +38,14 @@ def open_text(path: Path) -> Iterator[IO[bytes]]:
         raise LanguageModelError(f"{path}: cannot be read ({error.strerror or error})") from error
     with file, contextlib.nullcontext(file) if unpack is None else unpack(file) as content:
         yield content
+
+
+def packed(file: BinaryIO, ending: str) -> contextlib.AbstractContextManager[IO[bytes]]:
+    """What compresses into a file of such a name."""
+    if ending == ".gz":
+        return cast(IO[bytes], gzip.GzipFile("", "wb", 6, file))
+    if ending == ".bz2":
+        return bz2.BZ2File(file, "wb")
+    if ending == ".xz":
+        return lzma.LZMAFile(file, "wb")
+    return contextlib.nullcontext(file)

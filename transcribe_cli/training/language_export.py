@@ -21,12 +21,11 @@ import torch
 
 from ..decoding.rescorer import FORMAT
 from ..errors import TrainingError
-from ..lm.pieces import END
 from ..outputs import write_atomically
 from .export import TOLERANCE, session
 from .language_graph import build
 from .language_network import LONGEST, LanguageNetwork
-from .language_text import STARTS, UNKNOWN, Inventory
+from .language_text import STARTS, UNKNOWN, Inventory, ends_of_words
 
 _ROWS = 32  # of a batch that is measured
 
@@ -89,7 +88,7 @@ def log_prob(rows: Sequence[Sequence[int]], predict: Predict) -> float:
 
 def words_of(rows: Sequence[Sequence[int]], inventory: Inventory) -> int:
     """How many words end in the rows."""
-    ends = np.array([piece.endswith(END) for piece, _ in inventory])
+    ends = ends_of_words(inventory)
     return sum(int(ends[np.asarray(row[1:])].sum()) for row in rows)
 
 

@@ -33,7 +33,7 @@ SPECIAL = ("<s>", "<cut>", "<unk>")
 FILE = "rescorer-text.npz"
 
 _VERSION = 1  # of the file
-FLATTER = 0.7  # a source's part grows with this power of its size, so that the largest does not drown the others
+_FLATTER = 0.7  # a source's part grows with this power of its size, so that the largest does not drown the others
 _MOST_WORDS = 300_000  # that the inventory is made of; rarer ones, mostly names and misprints, add nothing
 _BLOCK = 100_000  # lines, or words, that are handled together
 
@@ -148,7 +148,7 @@ def importance(sources: Sequence[npt.NDArray[np.uint32]], n_words: int) -> npt.N
     total = np.zeros(n_words)
     for words in sources:
         if len(words):
-            total += np.bincount(words, minlength=n_words) * len(words) ** (FLATTER - 1)
+            total += np.bincount(words, minlength=n_words) * len(words) ** (_FLATTER - 1)
     return total
 
 
@@ -251,6 +251,28 @@ def load(path: Path, mark: str) -> Texts | None:
         return None  # it is made anew
 
 
+def shares(sources: Sequence[Lines]) -> npt.NDArray[np.float64]:
+    """How often each source is drawn."""
+    sizes = np.array([len(lines.pieces) for lines in sources]) ** _FLATTER
+    found: npt.NDArray[np.float64] = sizes / sizes.sum()
+    return found
+
+
+def ends_of_words(inventory: Inventory) -> npt.NDArray[np.bool_]:
+    """For each piece whether a word ends with it."""
+    return np.array([piece.endswith(END) for piece, _ in inventory])
+
+
+def beginning(lines: Lines, ends: npt.NDArray[np.bool_], rng: np.random.Generator) -> tuple[int, int]:
+    """What a row begins with, and the place of the piece behind it: at a sentence's start, or as often a word's."""
+    if rng.random() < 0.5:
+        return STARTS["sentence"], int(lines.starts[rng.integers(len(lines.starts))])
+    at = int(rng.integers(len(lines.pieces)))
+    while not ends[lines.pieces[at - 1]]:
+        at = (at + 1) % len(lines.pieces)
+    return STARTS["cut"], at
+
+
 class Rows:
     """Training rows (rows, length + 1) int64, the same for a seed and a step whenever they are asked for.
 
@@ -261,20 +283,13 @@ class Rows:
     def __init__(self, texts: Texts, n_rows: int, length: int, seed: int) -> None:
         self.sources = [lines for lines in texts.train.values() if len(lines.pieces)]
         self.n_rows, self.length, self.seed = n_rows, length, seed
-        sizes = np.array([len(lines.pieces) for lines in self.sources]) ** FLATTER
-        self.shares = sizes / sizes.sum()
-        self.ends = np.array([piece.endswith(END) for piece, _ in texts.inventory])
+        self.shares, self.ends = shares(self.sources), ends_of_words(texts.inventory)
 
     def __call__(self, step: int) -> npt.NDArray[np.int64]:
         rng = np.random.default_rng((self.seed, step))
         rows = np.empty((self.n_rows, self.length + 1), np.int64)
         for row, source in zip(rows, rng.choice(len(self.sources), self.n_rows, p=self.shares), strict=True):
             lines = self.sources[source]
-            if rng.random() < 0.5:
-                row[0], at = STARTS["sentence"], int(lines.starts[rng.integers(len(lines.starts))])
-            else:
-                row[0], at = STARTS["cut"], int(rng.integers(len(lines.pieces)))
-                while not self.ends[lines.pieces[at - 1]]:
-                    at = (at + 1) % len(lines.pieces)
+            row[0], at = beginning(lines, self.ends, rng)
             row[1:] = lines.pieces.take(np.arange(at, at + self.length), mode="wrap")
         return rows

@@ -18,13 +18,12 @@ import numpy.typing as npt
 
 from ..errors import TrainingError
 from ..lm.packed import open_text
-from ..lm.pieces import END
 from ..lm.recipe import BLOCK_LINES, Recipe, Say, find_text
 from ..lm.text import ABBREVIATIONS, PLAIN, normalise
 from ..punctuation import CASES, SIGNS
 from . import language_text
 from .language_network import LONGEST
-from .language_text import FLATTER, STARTS, Lines, Spelled, Texts
+from .language_text import STARTS, Lines, Spelled, Texts
 
 FILE = "punctuation-text.npz"
 NONE = 255  # the mark of a piece that ends no word
@@ -192,9 +191,7 @@ class Rows:
         if not self.sources:
             raise TrainingError("there is too little text to learn from")
         self.n_pieces, self.seed = n_rows * LONGEST, seed
-        sizes = np.array([len(lines.pieces) for lines in self.sources]) ** FLATTER
-        self.shares = sizes / sizes.sum()
-        self.ends = np.array([piece.endswith(END) for piece, _ in texts.inventory])
+        self.shares, self.ends = language_text.shares(self.sources), language_text.ends_of_words(texts.inventory)
         self.kinds = [np.flatnonzero(self.ends), np.flatnonzero(~self.ends)[len(language_text.SPECIAL) :]]
 
     def __call__(self, step: int) -> npt.NDArray[np.int64]:
@@ -210,14 +207,8 @@ class Rows:
     def _row(
         self, lines: Lines, length: int, rng: np.random.Generator
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        total = len(lines.pieces)
-        if rng.random() < 0.5:
-            start, at = STARTS["sentence"], int(lines.starts[rng.integers(len(lines.starts))])
-        else:
-            start, at = STARTS["cut"], int(rng.integers(total))
-            while not self.ends[lines.pieces[at - 1]]:
-                at = (at + 1) % total
-        places = np.arange(at, at + length - 1) % total
+        start, at = language_text.beginning(lines, self.ends, rng)
+        places = np.arange(at, at + length - 1) % len(lines.pieces)
         pieces, marks = lines.pieces[places].astype(np.int64), lines.marks[places].astype(np.int64)
         if rng.random() < 0.5:
             first, last = np.searchsorted(lines.starts, [at + 1, at + length - 1])
