@@ -5,6 +5,7 @@ import math
 import random
 import sys
 from collections import defaultdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 
 import numpy as np
@@ -341,6 +342,25 @@ def test_a_stopped_training_goes_on_as_if_it_had_never_stopped(recipe, data, tmp
     assert list(card["held_out"]) == ["two"]  # what the recipe is tuned to
 
 
+def test_a_run_is_lengthened_and_its_card_tells_where(recipe, data, tmp_path):
+    language.train(recipe, data, tmp_path, SMALL, lambda line: None)
+    longer, said = replace(SMALL, steps=40), []
+
+    def stop(line):
+        said.append(line)
+        if line.startswith("  perplexity"):  # at step 32
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        language.train(recipe, data, tmp_path, longer, stop)
+    assert "going on from step 24" in said
+    card = language.train(recipe, data, tmp_path, longer, said.append)
+    assert "going on from step 32" in said
+    assert said[-2].startswith("two: perplexity")
+    assert (card["options"]["steps"], card["options"]["lengthened"]) == (40, [24])
+    assert card["held_out"]["two"]["perplexity_float32"] < 12
+
+
 def test_loss_that_is_no_number_stops_the_training(recipe, data, tmp_path, monkeypatch):
     monkeypatch.setattr(LanguageNetwork, "loss", lambda self, _: self.embed.weight.sum() * math.nan)
     with pytest.raises(TrainingError, match=r"step 1: the loss is not a number.*--rate$"):
@@ -387,14 +407,21 @@ def state_of_others(place):
 
 
 def other_width(place):
-    options = {**language.asdict(SMALL), "width": 48}
+    options = {**asdict(SMALL), "width": 48}
+    (place / "out").mkdir()
+    state = {"options": options, "model": {}, "step": 1, "optimisers": [], "text": "", "pieces": []}
+    torch.save(state, place / "out" / "rescorer.pt")
+
+
+def fewer_steps(place):
+    options = {**asdict(RescorerOptions(pieces=PIECES, width=24, layers=2, steps=25))}
     (place / "out").mkdir()
     state = {"options": options, "model": {}, "step": 1, "optimisers": [], "text": "", "pieces": []}
     torch.save(state, place / "out" / "rescorer.pt")
 
 
 def other_text(place):
-    options = {**language.asdict(RescorerOptions(pieces=PIECES, width=24, layers=2, steps=24))}
+    options = {**asdict(RescorerOptions(pieces=PIECES, width=24, layers=2, steps=24))}
     (place / "out").mkdir()
     state = {"options": options, "model": {}, "step": 1, "optimisers": [], "text": "", "pieces": []}
     torch.save(state, place / "out" / "rescorer.pt")
@@ -421,6 +448,7 @@ def no_torch(place):
         (folder_is_a_file, "out: is a file: choose a folder"),
         (state_of_others, "rescorer.pt is no state of this training"),
         (other_width, "rescorer.pt was trained with --width 48, not 24"),
+        (fewer_steps, "rescorer.pt was trained with --steps 25, not 24"),
         (other_text, "rescorer.pt is of another text"),
         (little_text, "too little text for 36 pieces: ask for fewer with --pieces"),
         (few_pieces, "--pieces 24: the letters alone need 30"),

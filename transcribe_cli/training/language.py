@@ -5,7 +5,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ def train(recipe: Recipe, data: Path, folder: Path, options: RescorerOptions, sa
         return "perplexity a word: " + ", ".join(f"{name} {value:.1f}" for name, value in found.items())
 
     steps.run(network, rows, texts, options, last, state, measure, say)
-    return finish(network, recipe, texts, options, folder, say)
+    return finish(network, recipe, texts, options, steps.told(options, state), folder, say)
 
 
 def assemble(options: RescorerOptions, n_pieces: int) -> LanguageNetwork:
@@ -52,13 +51,19 @@ def assemble(options: RescorerOptions, n_pieces: int) -> LanguageNetwork:
 
 
 def finish(
-    network: LanguageNetwork, recipe: Recipe, texts: Texts, options: RescorerOptions, folder: Path, say: Say
+    network: LanguageNetwork,
+    recipe: Recipe,
+    texts: Texts,
+    options: RescorerOptions,
+    told: Mapping[str, Any],
+    folder: Path,
+    say: Say,
 ) -> dict[str, Any]:
     """Writes the graph and its card, says what the eight bits cost, and returns the card."""
     measured = export(network, texts.inventory, folder / GRAPH, _held_out(recipe, texts, options.report_lines))
     for name, one in measured.items():
         say(f"{name}: perplexity a word {one.float32:.1f}, in int8 {one.int8:.1f} ({one.words} words)")
-    card = describe(recipe, texts, options, measured)
+    card = describe(recipe, texts, told, measured)
     card |= {"parameters": sum(one.numel() for one in network.parameters())}
     card |= {"bytes": (folder / GRAPH).stat().st_size}
     write_atomically(folder / CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
@@ -67,17 +72,16 @@ def finish(
 
 
 def describe(
-    recipe: Recipe, texts: Texts, options: RescorerOptions, measured: Mapping[str, Perplexity]
+    recipe: Recipe, texts: Texts, told: Mapping[str, Any], measured: Mapping[str, Perplexity]
 ) -> dict[str, Any]:
     """What the model is made of, under which licences, how, and how well it predicts held-out lines."""
-    told = {name: value for name, value in asdict(options).items() if name not in steps.FREE}
     return {
         "name": recipe.name,
         "format": FORMAT,
         "model": "causal transformer over pieces of words, int8",
         "pieces": len(texts.inventory),
         "longest": LONGEST,
-        "options": told,
+        "options": dict(told),
         "corpora": corpora(recipe, texts),
         "overlap": {
             "compared_with": list(recipe.exclude),

@@ -5,7 +5,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ def train(
         return f"F1, %: {told(total(found))}"
 
     steps.run(network, rows, texts, options, last, state, measure, say)
-    card = finish(network, recipe, texts, options, folder, held_out, say)
+    card = finish(network, recipe, texts, steps.told(options, state), folder, held_out, say)
     return card if speech is None else hear(folder, speech, card, say)
 
 
@@ -62,7 +61,7 @@ def finish(
     network: PunctuationNetwork,
     recipe: Recipe,
     texts: Texts,
-    options: PunctuationTraining,
+    told_of: Mapping[str, Any],
     folder: Path,
     held_out: Mapping[str, Lines],
     say: Say,
@@ -71,7 +70,7 @@ def finish(
     measured = export(network, texts.inventory, folder / GRAPH, held_out)
     for i, kind in enumerate(("float32", "int8")):
         say(f"{kind}: F1, %: {told(total({name: both[i] for name, both in measured.items()}))}")
-    card = describe(recipe, texts, options, {name: small for name, (_, small) in measured.items()})
+    card = describe(recipe, texts, told_of, {name: small for name, (_, small) in measured.items()})
     card |= {"parameters": sum(one.numel() for one in network.parameters())}
     card |= {"bytes": (folder / GRAPH).stat().st_size}
     write_atomically(folder / CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
@@ -92,9 +91,7 @@ def hear(folder: Path, speech: Path, card: dict[str, Any], say: Say) -> dict[str
     return card
 
 
-def describe(
-    recipe: Recipe, texts: Texts, options: PunctuationTraining, measured: Mapping[str, Score]
-) -> dict[str, Any]:
+def describe(recipe: Recipe, texts: Texts, told_of: Mapping[str, Any], measured: Mapping[str, Score]) -> dict[str, Any]:
     """What the model is made of, under which licences, how, and what is right of held-out lines."""
     return {
         "name": recipe.name,
@@ -104,7 +101,7 @@ def describe(
         "longest": LONGEST,
         "signs": SIGNS,
         "cases": CASES,
-        "options": {name: value for name, value in asdict(options).items() if name not in steps.FREE},
+        "options": dict(told_of),
         "corpora": corpora(recipe, texts),
         "held_out_f1": {
             name: {kind: round(100 * found.f1, 1) for kind, found in one.items()} for name, one in measured.items()

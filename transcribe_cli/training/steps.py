@@ -11,7 +11,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,6 +40,9 @@ FREE = ("save_steps", "report_lines", "device", "threads", "bfloat16", "compile"
 def begun(path: Path, graph: Path, options: Options) -> dict[str, Any]:
     """The state in the file, empty where there is none, before any work.
 
+    A run may be lengthened: with more steps the rate is that of the longer run, so it rises again where it had fallen.
+    "lengthened" tells at which steps that happened.
+
     Raises TrainingError where it is of another run, OptionError or OutputError where the graph could not be written.
     """
     if graph.parent.is_file():
@@ -48,6 +51,8 @@ def begun(path: Path, graph: Path, options: Options) -> dict[str, Any]:
     state = checkpoint.load(path) if path.exists() else {}
     if state:
         _same_run(state, options, path)
+        if state["options"]["steps"] != options.steps:
+            state["lengthened"] = [*state.get("lengthened", []), state["step"]]
     return state
 
 
@@ -72,7 +77,7 @@ def run(
     device = network.embed.weight.device
     optimisers = optimisers_of(network, options.rate)
     rates = [[group["lr"] for group in one.param_groups] for one in optimisers]
-    step = 0
+    step, lengthened = 0, state.get("lengthened", [])
     if state:
         network.load_state_dict(state["model"])
         for one, kept in zip(optimisers, state["optimisers"], strict=True):
@@ -114,12 +119,21 @@ def run(
         if step % options.save_steps == 0 or step == options.steps:
             state = {"options": asdict(options), "model": network.state_dict(), "step": step}
             state |= {"optimisers": [one.state_dict() for one in optimisers]}
-            state |= {"pieces": texts.inventory, "text": texts.fingerprint}
+            state |= {"pieces": texts.inventory, "text": texts.fingerprint, "lengthened": lengthened}
             checkpoint.save(state, path)
             paused = time.monotonic()
             say(f"  {measure()}")
             network.train()
             began += time.monotonic() - paused
+
+
+def told(options: RescorerOptions, state: Mapping[str, Any]) -> dict[str, Any]:
+    """What a card says of a run: the options that made the weights what they are, and where it was lengthened.
+
+    state: what `begun` found.
+    """
+    made_by = {name: value for name, value in asdict(options).items() if name not in FREE}
+    return made_by | ({"lengthened": state["lengthened"]} if state.get("lengthened") else {})
 
 
 def optimisers_of(network: LanguageNetwork | PunctuationNetwork, rate: float) -> list[torch.optim.Optimizer]:
@@ -153,7 +167,8 @@ def _same_run(state: dict[str, Any], options: Options, path: Path) -> None:
         raise TrainingError(f"{path} is no state of this training: train into another folder, or delete it") from error
     free = {name: getattr(options, name) for name in FREE}
     for name, value in asdict(replace(found, **free)).items():
-        if value != getattr(options, name):
+        longer = name == "steps" and options.steps > value
+        if value != getattr(options, name) and not longer:
             flag = "--" + name.replace("_", "-")
             raise TrainingError(
                 f"{path} was trained with {flag} {value}, not {getattr(options, name)}: "
