@@ -15,7 +15,7 @@ FLOORS = [
     ["audio", "features", "ctc"],
     ["lm"],
     ["bundle"],
-    ["emission", "decoding"],
+    ["emission", "decoding", "spellings"],
     ["alignment"],
     ["reader", "align", "punctuation"],
     ["pipeline"],

@@ -250,6 +250,26 @@ def test_results_without_signs_are_made_anew(spoken):
     assert result.stat().st_mtime_ns != before
 
 
+def test_hotwords_and_what_the_model_was_taught_are_written_in_their_own_way(spoken, capsys):
+    call = ["talk.wav", "--punctuate", "--output-dir", "out"]
+    result, folder = spoken / "out" / "talk.txt", spoken / "models" / "toy"
+    assert run(["talk.wav", "--hotword", "bD aC"]) == 0
+    assert run(["talk.wav", "--hotword", "bD aC", "--punctuate"]) == 0
+    assert capsys.readouterr().out == "bd ac\nbe fb\nbD. aC,\nbe? Fb\n"
+    assert run(call) == 0
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"spellings": "mine.txt"}))
+    (folder / "mine.txt").write_text("FB\nAC\n")
+    assert run(call) == 0
+    assert result.read_text() == "Bd. AC,\nbe? FB\n"
+    (folder / "mine.txt").write_text("fB\n")
+    assert run([*call, "--hotword", "Bd"]) == 0
+    assert result.read_text() == "Bd. Ac,\nbe? fB\n"
+    (folder / "mine.txt").unlink()
+    assert run(["talk.wav"]) == 2
+    assert "names mine.txt, which is not in the folder" in capsys.readouterr().err
+
+
 def test_a_language_without_a_model_is_told_at_once(home, capsys):
     speak(home / "talk.wav", "bad")
     assert run(["talk.wav", "--punctuate"]) == 2

@@ -22,7 +22,7 @@ import numpy as np
 from .alphabet import Alphabet
 from .bundle.store import Bundle, find, read_card
 from .errors import InputError, ModelError, OptionError
-from .lm import binary, files, interpolate, ngrams
+from .lm import binary, casing, files, interpolate, ngrams
 from .lm.build import BuildOptions, build
 from .lm.model import unit_of
 from .lm.ngrams import NGramModel
@@ -30,14 +30,17 @@ from .lm.notes import find_notes, paragraphs
 from .lm.text import normalise, sentences
 from .options import check, option
 from .outputs import replacing
+from .spellings import taught
 
-REPORT, HOTWORDS = "adaptation.json", "hotwords.txt"  # what an adapted model has beside a model's files
+# what an adapted model has beside a model's files
+REPORT, HOTWORDS, SPELLINGS = "adaptation.json", "hotwords.txt", "spellings.txt"
 TERMS = ("licence", "license", "notice", "copying", "readme")  # how the names of texts begin that go with a model
 HELD_OUT = 8  # every eighth sentence tells the weight; all of them make the final model
 # the bounds: the texts always count, and general English keeps half (more of them bought next to nothing, see RESULTS)
 LIGHTEST, HEAVIEST = 0.05, 0.5
 LITTLE_TEXT = 0.1  # the weight of seven sentences or fewer, which are too few to hold one out
 ONE_SENTENCE = 30  # words; what is longer is several without full stops
+COMMON = -5.0  # log10 P of words that general English has a capital or none for, by what is meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Texts:
     sentences: tuple[str, ...]  # normalised
     n_unreadable: int  # sentences left out whole: addresses, code, other scripts
     unspellable: tuple[tuple[str, str], ...]  # (word, the characters that the alphabet lacks), most frequent first
+    written: casing.Ways  # how the texts write their words
 
     @property
     def words(self) -> Counter[str]:
@@ -79,6 +83,7 @@ class Adaptation:
     weight: float
     new_words: tuple[tuple[str, int], ...]  # with how often they occur, most frequent first
     hotwords: tuple[tuple[str, int], ...]
+    spellings: tuple[str, ...]  # words that are written in a way of their own
     report: dict[str, Any]
 
 
@@ -89,6 +94,7 @@ def read_texts(paths: Sequence[Path], alphabet: Alphabet) -> Texts:
     """
     found = find_notes(paths)
     kept: list[str] = []
+    as_written: list[str] = []
     refused: Counter[str] = Counter()
     n_unreadable = 0
     for path in found:
@@ -101,12 +107,13 @@ def read_texts(paths: Sequence[Path], alphabet: Alphabet) -> Texts:
                     kept += _readable(sentence, alphabet)
                 elif words and alphabet.spells(words):
                     kept.append(words)
+                    as_written.append(sentence)
                 elif words:
                     refused.update(word for word in words.split() if not alphabet.spells(word))
     if not kept:
         raise InputError(f"{paths[0]}: no sentence that the model could write: are these texts in its language?")
     lacking = tuple((word, "".join(_lacks(word, alphabet))) for word, _ in refused.most_common())
-    return Texts(len(found), tuple(kept), n_unreadable, lacking)
+    return Texts(len(found), tuple(kept), n_unreadable, lacking, casing.ways(as_written))
 
 
 def _readable(sentence: str, alphabet: Alphabet) -> list[str]:
@@ -173,6 +180,7 @@ def adapt(
     known = frozenset(general.words)
     new_words = tuple((word, n) for word, n in counted.most_common() if word not in known)
     proposed = propose_hotwords(counted, general, options.hotwords)
+    spellings = casing.own(texts.written, common_words(general))
     canary = canary_sentences()
     report = {
         "made_of": [str(path) for path in paths],
@@ -183,14 +191,15 @@ def adapt(
         "new_words": dict(new_words),
         "unspellable": dict(texts.unspellable),
         "hotwords": dict(proposed),
+        "spellings": spellings,
         "perplexity_of_general_text": {
             "before": round(perplexity(general, canary), 1),
             "after": round(perplexity(mixed, canary), 1),
         },
     }
-    _write_bundle(bundle, mixed, described, output, report, [word for word, _ in proposed])
+    _write_bundle(bundle, mixed, described, output, report)
     report["seconds"] = round(time.perf_counter() - started, 1)
-    return Adaptation(output, texts, weight, new_words, proposed, report)
+    return Adaptation(output, texts, weight, new_words, proposed, tuple(spellings), report)
 
 
 def _check_free(output: Path, texts: Sequence[Path], bundle: Bundle, described: Path, overwrite: bool) -> None:
@@ -206,7 +215,7 @@ def _check_free(output: Path, texts: Sequence[Path], bundle: Bundle, described: 
         raise OptionError(f"{output}: is a file: choose a folder for the model")
     assert bundle.language_model_path is not None
     there = {path.name for path in output.iterdir()}
-    ours = {*_copied(bundle), bundle.language_model_path.name, described.name, "card.json", REPORT, HOTWORDS}
+    ours = {*_copied(bundle), bundle.language_model_path.name, described.name, "card.json", REPORT, HOTWORDS, SPELLINGS}
     if REPORT not in there or there - ours:
         other = min(there - ours, default="a model that was not adapted")
         raise OptionError(f"{output}: holds {other}, which --overwrite would delete: choose another folder")
@@ -248,6 +257,12 @@ def propose_hotwords(counted: Counter[str], general: NGramModel, limit: int) -> 
     return tuple((word, counted[word]) for _, word in rated[:limit])
 
 
+def common_words(general: NGramModel) -> list[str]:
+    """Words that general English uses once in a hundred thousand words and more often."""
+    log10_probs = general.tables[0].log10_probs
+    return [word for word, log10_prob in zip(general.words, log10_probs, strict=True) if log10_prob > COMMON]
+
+
 def canary_sentences() -> list[str]:
     """General English that no adaptation should make much less likely: a page of public-domain sentences."""
     text = resources.files(__package__).joinpath("lm/canary.txt").read_text(encoding="utf-8")
@@ -261,11 +276,11 @@ def perplexity(model: NGramModel, text: Sequence[str]) -> float:
     return float(10 ** -ngrams.score(model, tokens)[counts].mean())
 
 
-def _write_bundle(
-    bundle: Bundle, mixed: NGramModel, described: Path, output: Path, report: dict[str, Any], hotwords: list[str]
-) -> None:
+def _write_bundle(bundle: Bundle, mixed: NGramModel, described: Path, output: Path, report: dict[str, Any]) -> None:
     entry = bundle.card.language_model
     assert entry is not None
+    # of a model that was taught before, its own first
+    spellings = dict.fromkeys([*taught(bundle.spellings_path), *report["spellings"]])
     with replacing(output) as folder:
         for name, path in _copied(bundle).items():
             shutil.copy(path, folder / name)
@@ -276,6 +291,7 @@ def _write_bundle(
         card["name"] = output.resolve().name
         card["language_model"]["id"] = f"{entry.id or entry.file}, adapted"
         card["adapted_from"] = bundle.card.id
+        card["spellings"] = SPELLINGS
         sums = card.get("checksums", {})
         if entry.file in sums:
             sums[entry.file] = checksum
@@ -286,7 +302,8 @@ def _write_bundle(
             "card.json": json.dumps(card, indent=1, ensure_ascii=False) + "\n",
             described.name: json.dumps(facts, indent=1, ensure_ascii=False) + "\n",
             REPORT: json.dumps(report, indent=1, ensure_ascii=False) + "\n",
-            HOTWORDS: "".join(f"{word}\n" for word in hotwords),
+            HOTWORDS: "".join(f"{word}\n" for word in report["hotwords"]),
+            SPELLINGS: "".join(f"{word}\n" for word in spellings),
         }.items():
             (folder / name).write_text(text, encoding="utf-8")
 

@@ -1,5 +1,6 @@
 """The units a model writes: token ids ↔ text, the blank, and how units join to words."""
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -7,6 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Places = NDArray[np.intp]
+
+
+def without_accents(text: str) -> str:
+    """The same letters, as an alphabet without accents has them; ligatures and wide forms are taken apart."""
+    unfolded = unicodedata.normalize("NFKD", text)
+    return "".join(character for character in unfolded if not unicodedata.combining(character))
 
 
 @dataclass(frozen=True, slots=True)

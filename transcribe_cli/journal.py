@@ -141,6 +141,8 @@ def fingerprints(
     punctuation = options.punctuation.path(bundle.card.language)
     if punctuation is not None:
         words["punctuation"] = _sha256(punctuation)
+        if bundle.spellings_path is not None:
+            words["spellings"] = _sha256(bundle.spellings_path)
     found = {}
     for name in formats:
         text = json.dumps([words, name, dict(forms.get(name, {}))], sort_keys=True, default=str)

@@ -20,6 +20,7 @@ from .audio.options import AudioOptions
 from .bundle.card import LanguageModelEntry
 from .bundle.session import Network, RuntimeOptions
 from .bundle.store import DEFAULT, find
+from .decoding import hotwords
 from .decoding.lexicon import Sounding
 from .decoding.options import TUNED, DecodingOptions
 from .emission.pauses import Emissions, PauseRule, Splitter
@@ -28,6 +29,7 @@ from .errors import OptionError
 from .options import check, option
 from .punctuation import PunctuationOptions, Punctuator, punctuated
 from .reader import Reader, ReaderPool, ReaderSettings
+from .spellings import Spellings, taught
 from .transcript import Segment, Transcript
 
 Array = NDArray[np.float32]
@@ -97,6 +99,7 @@ class Recogniser:
             decoding = tuned(decoding, own)
         punctuation = options.punctuation.path(self.bundle.card.language)
         self.punctuator = None if punctuation is None else Punctuator(punctuation)
+        self.spellings = Spellings() if punctuation is None else self._spellings()
         sounding = Sounding.of(self.bundle.card.sounds, self.bundle.lexicon_path)
         self.settings = settings = ReaderSettings(
             self.bundle.card, lm_path, decoding, options.segments, sounding, rescorer_path
@@ -166,6 +169,11 @@ class Recogniser:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _spellings(self) -> Spellings:
+        """What the model was taught of the user's words and, before that, what hotwords say."""
+        typed = [hotword.phrase for hotword in hotwords.told(self.options.decoding)]
+        return Spellings([*taught(self.bundle.spellings_path), *typed])
+
     def _samples(self, sound: Sound, channel: int | None) -> Iterator[Array]:
         if isinstance(sound, np.ndarray):
             return iter([sound])
@@ -173,7 +181,7 @@ class Recogniser:
 
     def _segments(self, samples: Iterator[Array], channel: int | None, origin_seconds: float) -> Iterator[Segment]:
         found = self._heard(samples, channel, origin_seconds)
-        return found if self.punctuator is None else punctuated(found, self.punctuator)
+        return found if self.punctuator is None else punctuated(found, self.punctuator, self.spellings)
 
     def _heard(self, samples: Iterator[Array], channel: int | None, origin_seconds: float) -> Iterator[Segment]:
         rows = emission.rows(samples, self.network, self.options.windows)

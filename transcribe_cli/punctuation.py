@@ -19,6 +19,7 @@ from .bundle.pieces import UNFIT, PieceGraph
 from .bundle.store import roots
 from .errors import ModelError, ModelNotFound
 from .options import check, option
+from .spellings import Spellings
 from .transcript import Segment, Word
 
 Floats = NDArray[np.floating]
@@ -206,8 +207,12 @@ class _Writer:
         return "lower" if lower >= capital + upper else "upper" if upper > capital else "capital"
 
 
-def punctuated(segments: Iterable[Segment], punctuator: Punctuator) -> Iterator[Segment]:
-    """The segments of one channel with signs and capitals, in order.
+def punctuated(
+    segments: Iterable[Segment],
+    punctuator: Punctuator,
+    spellings: Spellings = Spellings(),  # noqa: B008 (never changes)
+) -> Iterator[Segment]:
+    """The segments of one channel with signs and capitals, in order; words that have a spelling of their own with that.
 
     A segment is given out once enough words behind it are known, or a long pause says that speech was over.
     """
@@ -222,7 +227,7 @@ def punctuated(segments: Iterable[Segment], punctuator: Punctuator) -> Iterator[
         n_words = sum(len(segment.words) for segment in held[:n])
         signs, cases = punctuator.log_probs(before + heard, len(before), len(before) + n_words, whole, ends)
         gaps = [b.start_seconds - a.end_seconds for a, b in pairwise(words)] + [math.nan] * bool(words)
-        done = iter(writer.write(words[:n_words], signs, cases, gaps[:n_words]))
+        done = iter(writer.write(spellings.spell(words)[:n_words], signs, cases, gaps[:n_words]))
         for segment in held[:n]:
             yield replace(segment, words=tuple(islice(done, len(segment.words))))
         del held[:n]

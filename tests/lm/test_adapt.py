@@ -116,6 +116,19 @@ def test_report_and_hotwords_stand_beside_the_model(toy: Path) -> None:
     assert {"decaf", "gaffed"} <= set(report["hotwords"])
 
 
+def test_words_keep_the_texts_own_spelling(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("notes/a.txt").write_text("A bad Faded head faced a DeCaf. A bad Faded cab faced a decaf. " * 4)
+    assert run(["adapt", "notes", "-o", "mine", "-m", "toy"]) == 0
+    assert Path("mine/spellings.txt").read_text() == "Faded\n"  # decaf is written in two ways
+    assert find("./mine").spellings_path == Path("mine/spellings.txt")
+    assert json.loads(Path("mine/adaptation.json").read_text())["spellings"] == ["Faded"]
+    assert "written as in the texts by --punctuate: Faded\n" in capsys.readouterr().err
+    Path("notes/a.txt").write_text("A bad cab faced a bad Gaff. " * 4)
+    again = adapt([Path("notes")], Path("more"), "./mine")
+    assert again.spellings == ("Gaff",)
+    assert Path("more/spellings.txt").read_text() == "Faded\nGaff\n"
+
+
 def test_words_in_another_script_are_told_and_left_out() -> None:
     path = Path(__file__).parent / "golden"  # a folder without texts
     with pytest.raises(InputError, match="no texts"):
@@ -249,7 +262,7 @@ def test_of_a_graph_among_other_files_only_the_model_is_taken(toy: Path, beside:
     if beside:
         (folder / "card.json").write_text(json.dumps(card))
     adapt([Path("notes")], Path("mine"), str(folder / "a model.onnx"))
-    names = {"adaptation.json", "card.json", "hotwords.txt", "lm.bin", "lm.json", "model.onnx"}
+    names = {"adaptation.json", "card.json", "hotwords.txt", "lm.bin", "lm.json", "model.onnx", "spellings.txt"}
     assert {path.name for path in Path("mine").iterdir()} == names
     toy_model.speak(Path("a.wav"), "gaffed decaf")
     assert run(["a.wav", "--model", "./mine", "-o", "a.txt"]) == 0

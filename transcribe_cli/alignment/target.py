@@ -1,13 +1,12 @@
 """A known text as forced alignment sees it: its words as the alphabet spells them, and the lattice that they span."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ..alphabet import Alphabet
+from ..alphabet import Alphabet, without_accents
 from ..ctc.viterbi import with_mandatory_blanks
 from ..errors import CTCError
 from ..lm.text import PLAIN
@@ -132,8 +131,7 @@ def _spelled(shown: str, alphabet: Alphabet) -> str:
         return next(
             (text for text in (straight, bare, bare.lower(), bare.upper()) if text and alphabet.spells(text)), ""
         )
-    unfolded = unicodedata.normalize("NFKD", straight.translate(_UNFOLDED))
-    plain = "".join(c for c in unfolded if not unicodedata.combining(c))
+    plain = without_accents(straight.translate(_UNFOLDED))
     for text in (straight, straight.lower(), plain.lower(), plain.upper()):
         kept = "".join(c for c in text if alphabet.spells(c))
         # punctuation may go, a letter or digit may not: half a word would be looked for

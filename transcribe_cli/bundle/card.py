@@ -83,6 +83,7 @@ class Card:
     # of a network that also says what sounds it hears, in further columns of the same rows, and how words sound
     sounds: Alphabet | None = None
     lexicon: str | None = None
+    spellings: str | None = None  # the file of words that --punctuate writes in a way of their own
     graph: str = "model.onnx"
     windows: WindowPlan = WindowPlan()
     language_model: LanguageModelEntry | None = None
@@ -131,6 +132,7 @@ def from_dict(data: dict[str, Any], where: str) -> Card:
             "alphabet": _alphabet(data["alphabet"]),
             "sounds": _alphabet(data["sounds"]) if data.get("sounds") else None,
             "lexicon": _file_name(data["lexicon"]) if data.get("lexicon") else None,
+            "spellings": _file_name(data["spellings"]) if data.get("spellings") else None,
             "graph": _file_name(data.get("graph", "model.onnx")),
             "windows": _value(WindowPlan, data.get("windows", {}), "windows"),
             "confidence_temperature": float(data.get("confidence_temperature", 1.0)),

@@ -43,6 +43,10 @@ class Bundle:
     def lexicon_path(self) -> Path | None:
         return None if self.card.lexicon is None else self.folder / self.card.lexicon
 
+    @property
+    def spellings_path(self) -> Path | None:
+        return None if self.card.spellings is None else self.folder / self.card.spellings
+
 
 def roots() -> list[Path]:
     """Folders searched for models by name, in order: $TRANSCRIBE_MODELS, the user's data directory, the package."""
@@ -174,7 +178,7 @@ def files(bundle: Bundle) -> list[Path]:
 
 def _beside(bundle: Bundle) -> tuple[Path | None, ...]:
     """What a card may name beside the graph."""
-    return bundle.language_model_path, bundle.rescorer_path, bundle.lexicon_path
+    return bundle.language_model_path, bundle.rescorer_path, bundle.lexicon_path, bundle.spellings_path
 
 
 def read_card(bundle: Bundle) -> dict[str, Any]:

@@ -94,6 +94,8 @@ def _tell(made: Adaptation) -> None:
         _say(f"sentences left out, as they cannot be read aloud (addresses, code, …): {made.texts.n_unreadable}")
     if made.hotwords:
         _say(f"proposed hotwords: {_listed([word for word, _ in made.hotwords])}")
+    if made.spellings:
+        _say(f"written as in the texts by --punctuate: {_listed(list(made.spellings))}")
     general = made.report["perplexity_of_general_text"]
     _say(f"perplexity of general text: {general['before']:g} before, {general['after']:g} after")
 

@@ -40,9 +40,7 @@ def build(
     Raises LanguageModelError, HotwordError, InputNotFound (the file of hotwords), MissingExtra (decoder "fast"),
     ModelError (the lexicon).
     """
-    words = [hot.parse(text, options.hotword_boost, "--hotword") for text in options.hotword]
-    if options.hotwords_file is not None:
-        words = hot.read(options.hotwords_file, options.hotword_boost) + words
+    words = hot.told(options)
     if options.decoder == "greedy" and words:
         raise OptionError("--decoder greedy cannot listen for hotwords: take --decoder beam")
     fitted = hot.fit(words, alphabet)

@@ -7,14 +7,14 @@ turns elsewhere the loan is gone. No more is lent than a share of the limit by w
 dies beside what only might have been.
 """
 
-import unicodedata
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..alphabet import Alphabet
+from ..alphabet import Alphabet, without_accents
 from ..errors import HotwordError, InputNotFound
+from .options import DecodingOptions
 
 MAX_BOOST = 100.0
 MOST_LENT = 0.6  # of the search's limit: with all of it, hotwords that are not said cost other words
@@ -70,6 +70,14 @@ def read(path: str | Path, boost: float) -> list[Hotword]:
     ]
 
 
+def told(options: DecodingOptions) -> list[Hotword]:
+    """The hotwords of a file and, behind them, those that were typed. Raises HotwordError, InputNotFound."""
+    typed = [parse(text, options.hotword_boost, "--hotword") for text in options.hotword]
+    if options.hotwords_file is None:
+        return typed
+    return read(options.hotwords_file, options.hotword_boost) + typed
+
+
 def fit(hotwords: Iterable[Hotword], alphabet: Alphabet) -> list[Hotword]:
     """Hotwords as the alphabet spells them: case folded where it has one case only, accents left out where it has none.
 
@@ -86,8 +94,7 @@ def fit(hotwords: Iterable[Hotword], alphabet: Alphabet) -> list[Hotword]:
         elif tokens == tokens.upper():
             phrase = phrase.upper()
         if alphabet.missing(phrase):  # as word processors and other languages write it
-            plain = unicodedata.normalize("NFKD", phrase.replace("’", "'"))
-            plain = "".join(character for character in plain if not unicodedata.combining(character))
+            plain = without_accents(phrase.replace("’", "'"))
             phrase = phrase if alphabet.missing(plain) else plain
         missing = alphabet.missing(phrase)
         if missing:

@@ -9,10 +9,10 @@ The rules run in the order in which they stand here; each one's reason stands be
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
+from ..alphabet import without_accents
 from . import numbers
 
 Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
@@ -82,8 +82,7 @@ def normalise(sentence: str) -> str | None:
     if UNREADABLE.search(sentence):
         return None
     if not sentence.isascii():
-        unfolded = unicodedata.normalize("NFKD", sentence)
-        sentence = "".join(c for c in unfolded if not unicodedata.combining(c))
+        sentence = without_accents(sentence)
         if any(ord(c) > 127 and (c.isalpha() or c.isdigit()) for c in sentence):
             return None
     if NEEDS_RULES.search(sentence):
