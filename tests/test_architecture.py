@@ -17,7 +17,7 @@ FLOORS = [
     ["bundle"],
     ["emission", "decoding", "spellings"],
     ["alignment"],
-    ["reader", "align", "punctuation"],
+    ["reader", "align", "punctuation", "figures"],
     ["pipeline"],
     ["batch", "journal"],
     ["engine", "cluster"],
@@ -37,6 +37,7 @@ ONLY_IN = {
     "soxr": {"audio", "training"},
     "typer": {"cli"},
     "rich": {"cli", "evaluate"},
+    "text_to_num": {"figures"},
 }
 # may be imported when a module is loaded; everything else waits until it is needed
 BASE = {"numpy", "typer", "kenlm", "soundfile", "soxr"}

@@ -21,6 +21,7 @@ from .audio.options import AudioOptions
 from .bundle.session import RuntimeOptions
 from .decoding.options import DecodingOptions
 from .errors import OptionError
+from .figures import FiguresOptions
 from .pipeline import ModelOptions, Options, Recogniser
 from .punctuation import PunctuationOptions
 from .transcript import Segment, Transcript
@@ -36,9 +37,11 @@ class Transcriber:
         decoding: how to decode (beam width, weights, hotwords); None: the model's own settings.
         audio: how to read files (which part, which channel, denoising); arrays are heard as they are.
         punctuate: write sentences, with signs and capitals, in place of words.
+        figures: write numbers in figures.
 
     Raises:
-        ModelError, LanguageModelError, HotwordError, DeviceError: each says what is wrong and what to try.
+        ModelError, LanguageModelError, HotwordError, DeviceError, MissingExtra: each says what is wrong and what to
+            try.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Transcriber:
         decoding: DecodingOptions | None = None,
         audio: AudioOptions | None = None,
         punctuate: bool = False,
+        figures: bool = False,
     ) -> None:
         path = None if lm is None or isinstance(lm, bool) else str(lm)
         self._recogniser = Recogniser(
@@ -60,6 +64,7 @@ class Transcriber:
                 decoding=decoding or DecodingOptions(),
                 audio=audio or AudioOptions(),
                 punctuation=PunctuationOptions(punctuate=punctuate),
+                figures=FiguresOptions(figures=figures),
             )
         )
 

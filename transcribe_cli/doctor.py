@@ -36,6 +36,7 @@ EXTRAS = {  # extra → (module that tells whether it is there, what it adds)
     "media": ("av", "m4a, mp4, webm, mkv and the sound of any video"),
     "fast": ("ctc_beam_decoder", "a beam search in C++ for letters alone (`--no-lm`), about twice as fast"),
     "evaluate": ("whisper_normalizer", "Whisper's text normaliser for `transcribe evaluate`"),
+    "figures": ("text_to_num", "numbers in figures: `--figures`"),
     "plot": ("matplotlib", "pictures: `transcribe inspect --plot`"),
     "gpu": ("", "NVIDIA GPUs through CUDA"),
     "ray": ("ray", "batches over a cluster: `--engine ray`"),

@@ -143,6 +143,8 @@ def fingerprints(
         words["punctuation"] = _sha256(punctuation)
         if bundle.spellings_path is not None:
             words["spellings"] = _sha256(bundle.spellings_path)
+    if options.figures.figures:
+        words["figures"] = True
     found = {}
     for name in formats:
         text = json.dumps([words, name, dict(forms.get(name, {}))], sort_keys=True, default=str)

@@ -1,7 +1,7 @@
 """From a recording to timed words: the one way, for files, streams and the library alike. Read this file first.
 
 audio.stream → emission.rows (features → windows → network) → stretches between pauses → reader (decode, time, group)
-→ punctuation, where it is asked for
+→ punctuation and figures, where they are asked for
 """
 
 from collections import deque
@@ -26,6 +26,7 @@ from .decoding.options import TUNED, DecodingOptions
 from .emission.pauses import Emissions, PauseRule, Splitter
 from .emission.windows import WindowOptions
 from .errors import OptionError
+from .figures import Figures, FiguresOptions, in_figures
 from .options import check, option
 from .punctuation import PunctuationOptions, Punctuator, punctuated
 from .reader import Reader, ReaderPool, ReaderSettings
@@ -67,6 +68,7 @@ class Options:
     decoding: DecodingOptions = DecodingOptions()
     segments: SegmentOptions = SegmentOptions()
     punctuation: PunctuationOptions = PunctuationOptions()
+    figures: FiguresOptions = FiguresOptions()
 
 
 def tuned(decoding: DecodingOptions, entry: LanguageModelEntry) -> DecodingOptions:
@@ -99,6 +101,7 @@ class Recogniser:
             decoding = tuned(decoding, own)
         punctuation = options.punctuation.path(self.bundle.card.language)
         self.punctuator = None if punctuation is None else Punctuator(punctuation)
+        self.figures = Figures(self.bundle.card.language) if options.figures.figures else None
         self.spellings = Spellings() if punctuation is None else self._spellings()
         sounding = Sounding.of(self.bundle.card.sounds, self.bundle.lexicon_path)
         self.settings = settings = ReaderSettings(
@@ -181,7 +184,9 @@ class Recogniser:
 
     def _segments(self, samples: Iterator[Array], channel: int | None, origin_seconds: float) -> Iterator[Segment]:
         found = self._heard(samples, channel, origin_seconds)
-        return found if self.punctuator is None else punctuated(found, self.punctuator, self.spellings)
+        if self.punctuator is not None:
+            found = punctuated(found, self.punctuator, self.spellings)
+        return found if self.figures is None else in_figures(found, self.figures)
 
     def _heard(self, samples: Iterator[Array], channel: int | None, origin_seconds: float) -> Iterator[Segment]:
         rows = emission.rows(samples, self.network, self.options.windows)

@@ -22,6 +22,7 @@ from ..decoding.options import DecodingOptions
 from ..emission.windows import WindowOptions
 from ..engine import Engine, Local
 from ..errors import OptionError, OutputError, TranscribeError
+from ..figures import FiguresOptions
 from ..outputs import write_atomically
 from ..pipeline import ModelOptions, Options, Recogniser
 from ..punctuation import PunctuationOptions
@@ -51,6 +52,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
     WindowOptions,
     SegmentOptions,
     PunctuationOptions,
+    FiguresOptions,
     SubtitleOptions,
 )
 def transcribe(
@@ -73,6 +75,7 @@ def transcribe(
     window_options: WindowOptions,
     segment_options: SegmentOptions,
     punctuation_options: PunctuationOptions,
+    figures_options: FiguresOptions,
     subtitle_options: SubtitleOptions,
 ) -> None:
     """Print the words of recordings, or write them as text, subtitles, JSON, …
@@ -88,6 +91,7 @@ def transcribe(
         decoding_options,
         segment_options,
         punctuation_options,
+        figures_options,
     )
     manifests = [name for name in files if name.lower().endswith(".jsonl")]
     if manifests:
