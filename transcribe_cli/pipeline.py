@@ -4,6 +4,7 @@ audio.stream → emission.rows (features → windows → network) → stretches 
 → punctuation and figures, where they are asked for
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,6 +33,8 @@ from .punctuation import PunctuationOptions, Punctuator, punctuated
 from .reader import Reader, ReaderPool, ReaderSettings
 from .spellings import Spellings, taught
 from .transcript import Segment, Transcript
+
+log = logging.getLogger("transcribe_cli.pipeline")
 
 Array = NDArray[np.float32]
 Sound = str | Path | BinaryIO | Array  # an array is mono and at the model's sample rate: see audio.from_array
@@ -90,6 +93,8 @@ class Recogniser:
         greedy = options.decoding.decoder == "greedy"
         self.language_model_id: str | None = None
         lm_path = rescorer_path = None
+        if greedy and options.model.lm is not None:
+            log.warning("--decoder greedy reads no language model: %s is not used", options.model.lm)
         if not (options.model.no_lm or greedy):
             if options.model.lm is not None:
                 lm_path, self.language_model_id = options.model.lm, Path(options.model.lm).name

@@ -33,6 +33,13 @@ def test_the_model_and_only_the_model_decides_between_two_letters(
     assert heard == ["bad", "cad"]
 
 
+def test_what_greedy_decoding_does_not_read_is_told(unclear: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["unclear.wav", "--lm", "lm.bin", "--decoder", "greedy"]) == 0
+    assert capsys.readouterr().err == "transcribe: --decoder greedy reads no language model: lm.bin is not used\n"
+    assert run(["unclear.wav", "--lm", "lm.bin", "--decoder", "greedy", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_character_model_says_what_it_is_and_scores_characters(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
