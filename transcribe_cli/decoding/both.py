@@ -36,7 +36,8 @@ from .words import WordSearch
 SEARCHED = 10  # texts asked of each search; with 20 nothing changes any more
 _EDGE = 2  # rows before and after a few words that may belong to them
 _BEFORE, _BEHIND = 12, 3  # words around a spot that the neural model looks at; more changes nothing
-_IN_QUESTION = 5.0  # nats by which an alternative may lie behind and still be asked about
+# nats by which an alternative may lie behind and still be asked about; 5 change two texts in a thousand
+_IN_QUESTION = 2.0
 
 
 class BothSearch:
