@@ -57,6 +57,7 @@ def written(text, figures=ENGLISH):
         ("nineteen | eighty four", "19 84"),
         ("two thousand and five", "2005"),
         ("a hundred men and hundreds of others", "a hundred men and hundreds of others"),
+        ("a hundred thousand men, half a million", "a hundred thousand men, half a million"),
         ("one hundred men", "100 men"),
         ("a million, and one point five million", "a million, and 1.5 million"),
         ("four hundred forty nine thousand", "449,000"),
@@ -154,6 +155,6 @@ def test_what_is_missing_is_told_before_anything_starts(home, capsys, monkeypatc
         Figures("xx")
     monkeypatch.setitem(sys.modules, "text_to_num", None)
     assert run(["talk.wav", "-m", "toy", "--figures"]) == 2
-    assert capsys.readouterr().err.endswith("pip install 'transcribe-cli[figures]'\n")
+    assert capsys.readouterr().err == "transcribe: --figures needs text2num: pip install 'transcribe-cli[figures]'\n"
     with pytest.raises(MissingExtra):
         Figures("en")

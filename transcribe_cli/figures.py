@@ -72,7 +72,7 @@ class Figures:
         try:
             from text_to_num import find_numbers
         except ImportError as error:
-            raise MissingExtra("--figures", error.name or "text2num", "figures") from error
+            raise MissingExtra("--figures", "text2num", "figures") from error
         try:
             find_numbers([], language, SMALLEST)
         except ValueError as error:
@@ -152,18 +152,16 @@ def _digit_rows(heard: Sequence[str], breaks: Sequence[int]) -> Iterator[_Number
 def _english(said: Sequence[_Number], heard: Sequence[str], breaks: Sequence[int]) -> list[_Number]:
     """Years put together; "a hundred", "thousands" and what is less than ten left as words; commas in large numbers."""
     kept: list[_Number] = []
-    i = 0
-    while i < len(said):
-        number = said[i]
-        i += 1
-        if number.value in _CENTURIES and (year := _year(number, said[i : i + 1], heard, breaks)) is not None:
+    for i, number in enumerate(said):
+        if kept and number.first < kept[-1].end:  # the second half of a year
+            continue
+        if number.value in _CENTURIES and (year := _year(number, said[i + 1 : i + 2], heard, breaks)) is not None:
             kept.append(year)
-            i += bool(said[i:]) and said[i].first < year.end
             continue
-        last, alone = heard[number.end - 1], number.end - number.first == 1
-        if last.endswith("s") or (alone and last in _SCALES) or (number.value is not None and number.value < SMALLEST):
+        small = number.value is not None and number.value < SMALLEST
+        if small or heard[number.first] in _SCALES or heard[number.end - 1].endswith("s"):
             continue
-        if number.value is not None and number.value >= _WITH_COMMAS and not number.text.startswith("0"):
+        if number.value is not None and number.value >= _WITH_COMMAS:
             number = replace(number, text=f"{number.value:,}")
         kept.append(number)
     return kept
