@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from transcribe_cli.bundle.store import find
-from transcribe_cli.training import export, manifest
+from transcribe_cli.training import bundling, export, manifest
 from transcribe_cli.training.manifest import Utterance
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,7 +63,7 @@ def main() -> None:
         subprocess.run(command, check=True)
         spent = time.monotonic() - began
         last = str(folder / "run" / "last.pt")
-        noise_db = str(export.load_bundle(model).features.noise_db)  # the one difference is what was learned
+        noise_db = str(bundling.load_bundle(model).features.noise_db)  # the one difference is what was learned
         export_command = [*transcribe, "export", last, "--out", str(folder / "mine"), "--weights", "int8"]
         subprocess.run([*export_command, "--noise-db", noise_db], check=True)
         print(f"after {spent / 60:.1f} min", *export.measure_bundle(folder / "mine", folder / "all.jsonl"), sep="\n")

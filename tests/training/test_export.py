@@ -18,11 +18,12 @@ from transcribe_cli.lm import binary  # noqa: E402
 from transcribe_cli.lm.build import BuildOptions, build  # noqa: E402
 from transcribe_cli.outputs import umask  # noqa: E402
 from transcribe_cli.pipeline import ModelOptions, Options, Recogniser  # noqa: E402
-from transcribe_cli.training import checkpoint, export, loop  # noqa: E402
+from transcribe_cli.training import checkpoint, export, loop, onnx_graph  # noqa: E402
 from transcribe_cli.training import encoder as encoders  # noqa: E402
 from transcribe_cli.training.moonshine import MoonshineEncoder  # noqa: E402
 from transcribe_cli.training.network import untrained  # noqa: E402
 from transcribe_cli.training.options import DataOptions, NetworkOptions, RunOptions, to_dict  # noqa: E402
+from transcribe_cli.training.restore import restore  # noqa: E402
 from transcribe_cli.training.units import CHARACTERS  # noqa: E402
 from transcribe_cli.training.units import build as build_units  # noqa: E402
 from transcribe_cli.training.whisper import WhisperEncoder  # noqa: E402
@@ -98,16 +99,16 @@ def test_what_float16_cannot_hold_is_exported_as_float32_alone(place):  # though
 def test_what_writes_another_alphabet_is_not_averaged_nor_what_training_began_with(place, other):
     make(place / "b.pt", seed=2, **other)
     with pytest.raises(TrainingError, match="different alphabets or units cannot be averaged"):
-        export.restore([place / "a.pt", place / "b.pt"])
+        restore([place / "a.pt", place / "b.pt"])
     with pytest.raises(TrainingError, match=r"b\.pt: writes another alphabet or other units"):
-        export.restore([place / "a.pt"], place / "b.pt")
+        restore([place / "a.pt"], place / "b.pt")
 
 
 def test_a_beginning_in_a_bundle_of_another_alphabet_is_refused(place):
     make(place / "b.pt", tokens=[LETTERS[0], *LETTERS[:0:-1]])
     export.export([place / "b.pt"], place / "b", "1", "float32")
     with pytest.raises(TrainingError, match="b: writes another alphabet"):
-        export.restore([place / "a.pt"], place / "b")
+        restore([place / "a.pt"], place / "b")
 
 
 def test_sounds_of_other_units_are_not_averaged(place):
@@ -116,7 +117,7 @@ def test_sounds_of_other_units_are_not_averaged(place):
         for units in ("phoneme", "syllable")
     ]
     with pytest.raises(TrainingError, match="different alphabets or units"):
-        export.restore(paths)
+        restore(paths)
 
 
 def test_weights_that_do_not_fit_are_told_in_one_line(place):
@@ -125,9 +126,9 @@ def test_weights_that_do_not_fit_are_told_in_one_line(place):
 
     make(place / "b.pt", change=lose)
     with pytest.raises(TrainingError, match="different weights cannot be averaged"):
-        export.restore([place / "a.pt", place / "b.pt"])
+        restore([place / "a.pt", place / "b.pt"])
     with pytest.raises(TrainingError, match="do not fit the network that it describes: choose another checkpoint"):
-        export.restore([place / "b.pt"])
+        restore([place / "b.pt"])
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ def test_noise_is_not_turned_down_where_there_are_no_bands(place, samples, capsy
 @pytest.mark.parametrize("ragged", [False, True])
 def test_a_teacher_of_samples_says_what_its_network_says(place, samples, ragged):
     assert run(["export", "s.pt", "--out", "out", "--weights", "float32", *(["--ragged"] if ragged else [])]) == 0
-    network, options, alphabet, _ = export.restore([place / "s.pt"])
+    network, options, alphabet, _ = restore([place / "s.pt"])
     sound = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (2, 16000)).astype(np.float32))
     lengths = torch.tensor([16000, 9000])
     with torch.no_grad():
@@ -288,6 +289,8 @@ def test_a_model_that_gives_way_keeps_its_language_model_and_what_lies_beside(pl
     assert run(["export", "a.pt", "--out", "out", "--lm", "words.bin"]) == 0
     card = json.loads((place / "out/card.json").read_text())
     card["language_model"]["lm_weight"] = 0.7  # tuned meanwhile
+    card["spellings"] = "mine.txt"  # taught
+    (place / "out/mine.txt").write_text("Zoë\n", encoding="utf-8")
     (place / "out/card.json").write_text(json.dumps(card))
     (place / "out/LICENCE").write_text("free")
     before = (place / "out/model.onnx").read_bytes()
@@ -296,8 +299,9 @@ def test_a_model_that_gives_way_keeps_its_language_model_and_what_lies_beside(pl
     assert (place / "out/model.onnx").read_bytes() != before
     found = find("./out")
     assert found.card.language_model.lm_weight == 0.7
+    assert found.spellings_path.read_text(encoding="utf-8") == "Zoë\n"
     assert verify(found) == {"model.onnx": True, "lm.bin": True}
-    assert sorted(os.listdir("out")) == ["LICENCE", "card.json", "lm.bin", "model.onnx"]
+    assert sorted(os.listdir("out")) == ["LICENCE", "card.json", "lm.bin", "mine.txt", "model.onnx"]
     assert [name for name in os.listdir() if name.startswith(".")] == []
 
 
@@ -305,6 +309,9 @@ def test_a_model_that_gives_way_keeps_its_language_model_and_what_lies_beside(pl
 def test_a_language_model_that_does_not_fit_is_left_behind_and_told(place, capsys, reason):
     export.export([place / "a.pt"], place / "out", "1", language_model=place / "words.bin")
     (place / "out/lm.json").write_text("{}")
+    card = json.loads((place / "out/card.json").read_text())
+    (place / "out/card.json").write_text(json.dumps({**card, "spellings": "mine.txt"}))
+    (place / "out/mine.txt").write_text("Abba")
     if "alphabet" in reason:
         make(place / "a.pt", tokens=[LETTERS[0], *LETTERS[:0:-1]])
     else:
@@ -313,6 +320,7 @@ def test_a_language_model_that_does_not_fit_is_left_behind_and_told(place, capsy
     assert f"out: the language model is not kept: {reason}; --lm gives one" in capsys.readouterr().err
     found = find("./out")
     assert found.card.language_model is None
+    assert found.spellings_path is None
     assert verify(found) == {"model.onnx": True}
     assert sorted(os.listdir("out")) == ["card.json", "model.onnx"]
 
@@ -331,11 +339,11 @@ def test_an_export_that_fails_late_leaves_the_old_model(place, monkeypatch):
 
 
 def test_no_number_is_no_small_difference(place):
-    network = export.restore([place / "a.pt"])[0]
-    export.to_onnx(network, place / "x.onnx")
+    network = restore([place / "a.pt"])[0]
+    onnx_graph.to_onnx(network, place / "x.onnx")
     with torch.no_grad():
         network.head.dense.bias[3] = float("nan")
-    assert np.isnan(export.compare(network, place / "x.onnx").largest)
+    assert np.isnan(onnx_graph.compare(network, place / "x.onnx").largest)
 
 
 @pytest.mark.parametrize("ragged", [False, True])

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from transcribe_cli.training import encoder as encoders  # noqa: E402
-from transcribe_cli.training import export, weights  # noqa: E402
+from transcribe_cli.training import onnx_graph, weights  # noqa: E402
 from transcribe_cli.training.conformer import ConformerEncoder  # noqa: E402
 from transcribe_cli.training.graph import ConvAsMatrix  # noqa: E402
 from transcribe_cli.training.moonshine import MoonshineEncoder  # noqa: E402
@@ -55,9 +55,9 @@ def network(**shape):
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_the_graph_says_what_pytorch_says(tmp_path, shape, ragged):
     ours = network(**shape)
-    export.to_onnx(ours, tmp_path / "x.onnx", ragged)
-    assert export.compare(ours, tmp_path / "x.onnx").largest < 1e-5
-    inputs = [one.name for one in export.session(tmp_path / "x.onnx").get_inputs()]
+    onnx_graph.to_onnx(ours, tmp_path / "x.onnx", ragged)
+    assert onnx_graph.compare(ours, tmp_path / "x.onnx").largest < 1e-5
+    inputs = [one.name for one in onnx_graph.session(tmp_path / "x.onnx").get_inputs()]
     name = "samples" if "moonshine" in shape.get("encoder", "") else "mel"
     assert inputs == ([name, "lengths"] if ragged else [name])
 
@@ -67,9 +67,9 @@ def test_the_graph_says_what_pytorch_says(tmp_path, shape, ragged):
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_all_weights_are_read_back(tmp_path, shape, int8, near, ragged):
     ours = network(**shape)
-    export.to_onnx(ours, tmp_path / "x.onnx", ragged)
+    onnx_graph.to_onnx(ours, tmp_path / "x.onnx", ragged)
     if int8:
-        export.quantise(tmp_path / "x.onnx", tmp_path / "x.onnx")
+        onnx_graph.quantise(tmp_path / "x.onnx", tmp_path / "x.onnx")
     found = weights.read(tmp_path / "x.onnx")
     for name, value in ours.state_dict().items():
         if name != "mixture":  # the graph holds its softmax
@@ -77,8 +77,8 @@ def test_all_weights_are_read_back(tmp_path, shape, int8, near, ragged):
 
 
 def test_a_batch_of_equal_windows_is_each_window_alone(tmp_path):
-    export.to_onnx(network(), tmp_path / "x.onnx")
-    graph = export.session(tmp_path / "x.onnx")
+    onnx_graph.to_onnx(network(), tmp_path / "x.onnx")
+    graph = onnx_graph.session(tmp_path / "x.onnx")
     mel = np.random.default_rng(1).normal(0, 0.5, (3, 80, 131)).astype(np.float32)
     together = graph.run(None, {"mel": mel})[0]
     for one, rows in zip(mel, together, strict=True):
@@ -97,9 +97,9 @@ def test_a_convolution_as_a_matrix_is_that_convolution(frames, stride):
 @pytest.mark.parametrize("n", [1, 894, 895, 1278, 1279])
 def test_samples_too_few_for_a_frame_are_filled_up_to_one(tmp_path, n):
     ours = network(encoder="tiny-moonshine", stack=1, rows=1)
-    export.to_onnx(ours, tmp_path / "x.onnx")
+    onnx_graph.to_onnx(ours, tmp_path / "x.onnx")
     sound = np.random.default_rng(1).normal(0, 0.1, (1, n)).astype(np.float32)
-    found = export.session(tmp_path / "x.onnx").run(None, {"samples": sound})[0]
+    found = onnx_graph.session(tmp_path / "x.onnx").run(None, {"samples": sound})[0]
     filled = torch.from_numpy(np.pad(sound, ((0, 0), (0, max(0, 895 - n)))))
     with torch.inference_mode():
         wanted = ours(filled, torch.tensor([filled.shape[1]]))[0].numpy()

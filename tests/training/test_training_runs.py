@@ -20,8 +20,9 @@ from transcribe_cli.decoding import BothSearch, lexicon  # noqa: E402
 from transcribe_cli.errors import ModelError, OutputError, TrainingError  # noqa: E402
 from transcribe_cli.evaluate.edits import count_all, total  # noqa: E402
 from transcribe_cli.pipeline import ModelOptions, Options, Recogniser  # noqa: E402
-from transcribe_cli.training import cache, checkpoint, data, export, loop, options, weights  # noqa: E402
+from transcribe_cli.training import bundling, cache, checkpoint, data, export, loop, options, weights  # noqa: E402
 from transcribe_cli.training import encoder as encoders  # noqa: E402
+from transcribe_cli.training.restore import restore  # noqa: E402
 from transcribe_cli.training.whisper import WhisperEncoder  # noqa: E402
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -148,14 +149,14 @@ def test_upper_blocks_learn_over_a_cache_of_the_lower_ones(beeps, tiny_encoder, 
     list(cache.fill(run, tmp_path / "cache"))
     loop.train(run, tmp_path / "run", quiet)
     before, after = (
-        one.state_dict() for one in (encoders.load("tiny", tiny_encoder), export.restore([tmp_path / "run/last.pt"])[0])
+        one.state_dict() for one in (encoders.load("tiny", tiny_encoder), restore([tmp_path / "run/last.pt"])[0])
     )
     changed = {name for name in before if not torch.equal(before[name], after[f"encoder.{name}"])}
     assert "blocks.1.attention.query.weight" in changed
     assert not [name for name in changed if not name.startswith(("blocks.1.", "norm."))]
 
     # the network that was trained over the cache says the same of the features
-    whole = export.restore([tmp_path / "run/last.pt"])[0]
+    whole = restore([tmp_path / "run/last.pt"])[0]
     source, part = loop.assemble(run, len(whole.head.dense.bias) // whole.head.rows, 0)
     frames = {(): (1, 50), MERGED: (1, 25)}.get(merging, (2, 50))
     assert (source.stored, source.frames_per_second) == frames
@@ -185,7 +186,7 @@ def test_a_network_that_is_trained_whole_learns_from_cached_features(beeps, tiny
     assert (source.frames_per_second, source.stored) == (100, 4)
     loop.train(run, tmp_path / "run", quiet)
     before = encoders.load("tiny", tiny_encoder).state_dict()
-    after = export.restore([tmp_path / "run/last.pt"])[0].state_dict()
+    after = restore([tmp_path / "run/last.pt"])[0].state_dict()
     assert not torch.equal(before["conv1.weight"], after["encoder.conv1.weight"])
 
     # convolutions over features are cached alike
@@ -383,7 +384,7 @@ def test_a_teacher_alone_is_followed_and_its_log_probabilities_are_what_is_learn
         run = small(beeps, f"loop.teacher={teacher}", "loop.teacher_weight=1", "network.dropout=0", *overrides)
         folder = tmp_path / overrides[0].rpartition("=")[2]
         loop.train(run, folder, quiet)
-        network, found, alphabet, _ = export.restore([folder / "last.pt"])
+        network, found, alphabet, _ = restore([folder / "last.pt"])
         network.eval()
         one = loop.Teacher(teacher, alphabet, found)
         sums = rows_heard = 0.0
@@ -438,7 +439,7 @@ def test_what_is_exported_says_what_pytorch_says_and_carries_its_card(beeps, tin
     for kind in ("float32", "float16", "int8"):
         difference = export.export([tmp_path / "run/last.pt"], tmp_path / kind, "1.2", kind)
         assert difference.largest < {"float32": 1e-4, "float16": 0.02, "int8": 1.0}[kind]
-        card = export.load_bundle(tmp_path / kind)
+        card = bundling.load_bundle(tmp_path / kind)
         assert (card.name, card.version, card.output.frame_seconds) == ("beeps", "1.2", 0.02)
         metadata = {p.key: p.value for p in onnx.load(tmp_path / kind / "model.onnx").metadata_props}
         assert parse(metadata["card"], "metadata").alphabet == card.alphabet
@@ -448,7 +449,7 @@ def test_what_is_exported_says_what_pytorch_says_and_carries_its_card(beeps, tin
     (tmp_path / "int8/card.json").write_text(json.dumps(data))
     (tmp_path / "int8/lm.bin").write_bytes(b"words")
     export.export([tmp_path / "run/last.pt"], tmp_path / "int8", "1.3", "int8", overwrite=True)
-    card = export.load_bundle(tmp_path / "int8")
+    card = bundling.load_bundle(tmp_path / "int8")
     assert (card.version, card.language_model.lm_weight, card.checksums["lm.bin"]) == ("1.3", 0.4, "00")
     lines = export.measure_bundle(tmp_path / "float32", beeps / "dev.jsonl", limit=2)
     assert lines[0].startswith("beeps")
@@ -591,17 +592,17 @@ def test_half_of_what_training_began_with_may_be_exported(beeps, tmp_path):
     loop.train(run, tmp_path / "run", quiet)
     first, last = tmp_path / "run/epoch-001.pt", tmp_path / "run/last.pt"
     export.export([first], tmp_path / "bundle", "1", "float32")
-    before, after = (export.restore([path])[0].state_dict() for path in (first, last))
+    before, after = (restore([path])[0].state_dict() for path in (first, last))
     assert any(not torch.equal(before[name], after[name]) for name in before)
     for start in (first, tmp_path / "bundle"):
-        half = export.restore([last], start)[0].state_dict()
+        half = restore([last], start)[0].state_dict()
         for name in before:
             torch.testing.assert_close(half[name], (before[name] + after[name]) / 2)
 
     other = small(beeps, "loop.epochs=1", "network.units=12")
     loop.train(other, tmp_path / "other", quiet)
     with pytest.raises(TrainingError, match="not what this training began with"):
-        export.restore([last], tmp_path / "other/last.pt")
+        restore([last], tmp_path / "other/last.pt")
 
 
 def listed(beeps, path, texts):

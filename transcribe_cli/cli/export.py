@@ -48,7 +48,7 @@ def export(
         raise OptionError(f"--weights {weights}: choose one of {', '.join(WEIGHTS)}")
     try:
         from ..training import export as exporting
-        from ..training import manifest, options
+        from ..training import manifest, onnx_graph, options
     except ImportError as error:
         raise MissingExtra("exporting", error.name or "torch", "train") from error
     show_warnings(quiet=False)
@@ -57,7 +57,7 @@ def export(
         manifest.read(measure)  # refuses what is none before the work
         measure = measure.resolve()
     place = out.resolve()  # the folder is replaced: were it the current one, relative names would lead nowhere
-    kept = exporting.KEPT_FLOAT if keep_float is None else tuple(keep_float)
+    kept = onnx_graph.KEPT_FLOAT if keep_float is None else tuple(keep_float)
     difference = exporting.export(
         checkpoints, out, model_version, weights, extra, kept, ragged, lm, start, overwrite, rescorer, noise_db
     )

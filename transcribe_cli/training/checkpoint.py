@@ -25,6 +25,11 @@ def save(state: dict[str, Any], path: Path) -> None:
         ) from error
 
 
+def is_one(path: Path) -> bool:
+    """Whether what a training begins with is a checkpoint, and not a model's folder."""
+    return path.suffix == ".pt"
+
+
 def load(path: Path, cure: str = "delete it to start anew") -> dict[str, Any]:
     """Reads a state with its "options" and "model"; nothing in it is executed.
 

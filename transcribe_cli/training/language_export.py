@@ -22,10 +22,10 @@ import torch
 from ..decoding.rescorer import FORMAT
 from ..errors import TrainingError
 from ..outputs import write_atomically
-from .export import TOLERANCE, session
 from .language_graph import build
 from .language_network import LONGEST, LanguageNetwork
 from .language_text import STARTS, UNKNOWN, Inventory, ends_of_words
+from .onnx_graph import TOLERANCE, session
 
 _ROWS = 32  # of a batch that is measured
 

@@ -22,14 +22,14 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..punctuation import CASES, SIGNS
-from .export import OPSET
 from .language_network import LanguageNetwork, PunctuationNetwork
+from .onnx_graph import OPSET
 
 Floats = npt.NDArray[np.float32]
 
 _IR_VERSION = 8  # what goes with the operators' version: older ONNX Runtimes refuse a newer one
 _TINY = 1e-20  # keeps a row of zeros from being divided by nothing
-# seven bits, for the reason that `export.quantise` gives: 2 · 255 · 63 stays within 16 bits
+# seven bits, for the reason that `onnx_graph.quantise` gives: 2 · 255 · 63 stays within 16 bits
 _HIGHEST = 63
 
 

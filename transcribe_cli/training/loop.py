@@ -324,7 +324,8 @@ class Teacher:
     """
 
     def __init__(self, folder: Path, alphabet: Alphabet, options: RunOptions) -> None:
-        from .export import load_bundle, session
+        from .bundling import load_bundle
+        from .onnx_graph import session
 
         bundle = load_bundle(folder)
         step, wanted = bundle.output.frame_seconds, frame_seconds(options.network)
@@ -343,7 +344,7 @@ class Teacher:
 
     def loss(self, inputs: Tensor, lengths: Tensor, log_probs: Tensor, rows: Tensor) -> Tensor:
         """inputs (batch, bands, frames), or (batch, samples), as both networks take them."""
-        from .export import run_batch
+        from .onnx_graph import run_batch
 
         heard = run_batch(self._graph, inputs.contiguous().numpy(), lengths.numpy())
         told = torch.from_numpy(heard).to(log_probs.device)

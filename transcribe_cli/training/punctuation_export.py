@@ -24,10 +24,10 @@ import torch
 from ..errors import TrainingError
 from ..outputs import write_atomically
 from ..punctuation import CASES, FORMAT, SIGNS
-from .export import TOLERANCE, session
 from .language_graph import build
 from .language_network import LONGEST, PunctuationNetwork
 from .language_text import STARTS, UNKNOWN, Inventory, Lines
+from .onnx_graph import TOLERANCE, session
 from .punctuation_text import labels
 
 _ROWS = 32  # of a batch that is measured

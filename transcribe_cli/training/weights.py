@@ -15,6 +15,7 @@ from onnx import numpy_helper
 
 from ..errors import ModelError
 from . import checkpoint
+from .bundling import load_bundle
 
 Array = npt.NDArray[np.float32]
 
@@ -26,9 +27,7 @@ def begin(path: Path) -> dict[str, torch.Tensor]:
 
     Raises ModelError or TrainingError when there are none.
     """
-    if path.suffix != ".pt":
-        from .export import load_bundle
-
+    if not checkpoint.is_one(path):
         return read(path / load_bundle(path).graph)
     state: dict[str, torch.Tensor] = checkpoint.load(path, "name a bundle or another checkpoint")["model"]
     if any(name.startswith("head.") for name in state):
