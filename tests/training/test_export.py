@@ -18,8 +18,9 @@ from transcribe_cli.lm import binary  # noqa: E402
 from transcribe_cli.lm.build import BuildOptions, build  # noqa: E402
 from transcribe_cli.outputs import umask  # noqa: E402
 from transcribe_cli.pipeline import ModelOptions, Options, Recogniser  # noqa: E402
-from transcribe_cli.training import checkpoint, export, loop, onnx_graph  # noqa: E402
+from transcribe_cli.training import checkpoint, export, onnx_graph  # noqa: E402
 from transcribe_cli.training import encoder as encoders  # noqa: E402
+from transcribe_cli.training.losses import Teacher  # noqa: E402
 from transcribe_cli.training.moonshine import MoonshineEncoder  # noqa: E402
 from transcribe_cli.training.network import untrained  # noqa: E402
 from transcribe_cli.training.options import DataOptions, NetworkOptions, RunOptions, to_dict  # noqa: E402
@@ -272,7 +273,7 @@ def test_a_teacher_of_samples_says_what_its_network_says(place, samples, ragged)
     lengths = torch.tensor([16000, 9000])
     with torch.no_grad():
         log_probs, _, rows = network.both(sound, lengths)
-    assert float(loop.Teacher(place / "out", alphabet, options).loss(sound, lengths, log_probs, rows)) < 1e-3
+    assert float(Teacher(place / "out", alphabet, options).loss(sound, lengths, log_probs, rows)) < 1e-3
 
 
 def test_the_current_folder_can_be_the_models(place, monkeypatch, capsys):

@@ -24,9 +24,9 @@ from transcribe_cli.lm import recipe as recipes  # noqa: E402
 from transcribe_cli.lm.pieces import END, Pieces  # noqa: E402
 from transcribe_cli.training import checkpoint, language, language_export, language_graph, steps  # noqa: E402
 from transcribe_cli.training import language_text as text  # noqa: E402
-from transcribe_cli.training.export import session  # noqa: E402
 from transcribe_cli.training.language_network import LanguageNetwork  # noqa: E402
 from transcribe_cli.training.language_options import RescorerOptions  # noqa: E402
+from transcribe_cli.training.onnx_graph import session  # noqa: E402
 
 RECIPE = """
 name = "toy"

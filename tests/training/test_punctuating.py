@@ -18,7 +18,14 @@ from transcribe_cli.errors import TrainingError  # noqa: E402
 from transcribe_cli.lm import recipe as recipes  # noqa: E402
 from transcribe_cli.lm.pieces import END  # noqa: E402
 from transcribe_cli.punctuation import CASES, SIGNS, Punctuator, punctuated, written  # noqa: E402
-from transcribe_cli.training import language_graph, language_text, punctuation, punctuation_export, punctuation_pauses  # noqa: E402
+from transcribe_cli.training import (  # noqa: E402
+    checkpoint,
+    language_graph,
+    language_text,
+    punctuation,
+    punctuation_export,
+    punctuation_pauses,
+)
 from transcribe_cli.training import punctuation_text as text  # noqa: E402
 from transcribe_cli.training.language_network import PunctuationNetwork  # noqa: E402
 from transcribe_cli.training.language_options import PunctuationTraining  # noqa: E402
@@ -280,6 +287,44 @@ def test_command_trains_and_says_what_is_wrong_in_a_line(recipe, data, tmp_path,
     (data / "text" / "two.txt").unlink()
     assert run([*call, str(tmp_path / "other"), *flags]) == 2
     assert "two.txt" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_mean_with_where_a_lengthened_run_began_is_written(recipe, data, tmp_path, capsys, monkeypatch):
+    call = ["lm", "punctuation", str(tmp_path / "punctuation.toml"), "--data", str(data), "--output"]
+    call += [
+        str(tmp_path / "out"),
+        "--pieces",
+        "28",
+        "--width",
+        "24",
+        "--layers",
+        "1",
+        "--no-compile",
+        "--threads",
+        "1",
+    ]
+    state, first = tmp_path / "out" / "punctuation.pt", tmp_path / "first.pt"
+    written = []
+    finish = punctuation.finish
+    monkeypatch.setattr(
+        punctuation, "finish", lambda network, *rest: written.append(network.state_dict()) or finish(network, *rest)
+    )
+    assert run([*call, "--steps", "2"]) == 0
+    first.write_bytes(state.read_bytes())
+    assert run([*call, "--steps", "4", "--start", str(first)]) == 0
+    ends = [checkpoint.load(path)["model"] for path in (first, state)]
+    for name, value in written[-1].items():
+        torch.testing.assert_close(value, (ends[0][name] + ends[1][name]) / 2)
+    told = json.loads((tmp_path / "out" / "punctuation.json").read_text())["options"]
+    assert (told["steps"], told["lengthened"], told["halfway_to"]) == (4, [2], 2)
+    capsys.readouterr()
+    for start, line in (("none.pt", "no such checkpoint"), ("out", "is a folder"), ("wide.pt", "with --width 48")):
+        if start == "wide.pt":
+            other = checkpoint.load(first)
+            checkpoint.save({**other, "options": {**other["options"], "width": 48}}, tmp_path / start)
+        assert run([*call, "--steps", "4", "--start", str(tmp_path / start)]) == 2
+        err = capsys.readouterr().err
+        assert (line in err, err.count("\n")) == (True, 1)
 
 
 def heard_jsonl(path, seed, n=400, stop=(0.3, 1.1), none=(0.0, 0.2)):

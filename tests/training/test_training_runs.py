@@ -22,6 +22,7 @@ from transcribe_cli.evaluate.edits import count_all, total  # noqa: E402
 from transcribe_cli.pipeline import ModelOptions, Options, Recogniser  # noqa: E402
 from transcribe_cli.training import bundling, cache, checkpoint, data, export, loop, options, weights  # noqa: E402
 from transcribe_cli.training import encoder as encoders  # noqa: E402
+from transcribe_cli.training.losses import Teacher  # noqa: E402
 from transcribe_cli.training.restore import restore  # noqa: E402
 from transcribe_cli.training.whisper import WhisperEncoder  # noqa: E402
 
@@ -386,7 +387,7 @@ def test_a_teacher_alone_is_followed_and_its_log_probabilities_are_what_is_learn
         loop.train(run, folder, quiet)
         network, found, alphabet, _ = restore([folder / "last.pt"])
         network.eval()
-        one = loop.Teacher(teacher, alphabet, found)
+        one = Teacher(teacher, alphabet, found)
         sums = rows_heard = 0.0
         source, _ = loop.assemble(found, len(alphabet), 0)
         (entries,), _ = source.entries(found.data.dev, set(source.names(found.data.dev)))

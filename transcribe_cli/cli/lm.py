@@ -281,6 +281,10 @@ def train_punctuation(
         Path | None,
         typer.Option(metavar="FILE", help="Transcripts with timed words (--format jsonl): what pauses are like."),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.pt", help="State before the run was lengthened; the mean with it is written."),
+    ] = None,
     punctuation_training: PunctuationTraining,
 ) -> None:
     """Train a model that punctuates on text as people write it; started again, it goes on where it was stopped."""
@@ -289,7 +293,7 @@ def train_punctuation(
         from ..training import punctuation
     except ImportError as error:
         raise MissingExtra("training", error.name or "torch", "train") from error
-    punctuation.train(steps, data, output, punctuation_training, _say, speech)
+    punctuation.train(steps, data, output, punctuation_training, _say, speech, start)
 
 
 @app.command(no_args_is_help=True)

@@ -14,11 +14,11 @@ from ..decoding.rescorer import FORMAT
 from ..lm.recipe import OVERLAP_WORDS, Recipe, Say
 from ..outputs import write_atomically
 from . import language_text, steps
+from .device import choose_device
 from .language_export import Perplexity, export, of_network, perplexity
 from .language_network import LONGEST, LanguageNetwork
 from .language_options import RescorerOptions
 from .language_text import Texts, corpora
-from .loop import choose_device
 
 STATE, GRAPH, CARD = "rescorer.pt", "rescorer.onnx", "rescorer.json"
 

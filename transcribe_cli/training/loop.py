@@ -4,8 +4,6 @@
 the epoch's order and the place in it. A cache that grows meanwhile is looked at again at the start of each epoch.
 """
 
-import csv
-import io
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -19,17 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from ..alphabet import Alphabet
-from ..errors import DeviceError, OptionError, TrainingError, TranscribeError
-from ..outputs import write_atomically
-from . import batches, cache, checkpoint, manifest, measure, plot, together, units
-from .blocks import valid
+from ..errors import TrainingError, TranscribeError
+from . import batches, cache, checkpoint, manifest, measure, together, units
 from .data import Cached, Live, Source
-from .network import Head, Recogniser, facts, frame_seconds, pretrained, untrained
+from .device import choose_device
+from .losses import Teacher, ctc, disagreement
+from .network import Head, Recogniser, facts, pretrained, untrained
 from .options import LoopOptions, RunOptions, from_dict, kind_of, to_dict
+from .table import COLUMNS, best_epochs, line_of, record, stalled
 
 _BATCHES_TRIED = 10  # until one of them can be read
-
-COLUMNS = ("epoch", "hours", "source", "training_loss", "validation_loss", "cer", "wer", "rate", "hours_per_second")
 
 
 def train(
@@ -245,15 +242,6 @@ def train(
     return table
 
 
-def choose_device(name: str) -> torch.device:
-    """cpu, cuda, or whichever there is. Raises DeviceError when CUDA was asked for and is not there."""
-    if name not in ("cpu", "cuda", "auto"):
-        raise OptionError(f"loop.device {name!r}: choose cpu, cuda or auto")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("loop.device is cuda, and no CUDA device can be used here: use cpu or auto")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
 def spellers(options: RunOptions, state: dict[str, Any]) -> tuple[units.Speller, units.Speller | None]:
     """The speller of the outputs and of an auxiliary head; those of a checkpoint, or made from the training texts."""
 
@@ -315,68 +303,6 @@ def _unstacked(weight: Tensor, wanted: Tensor) -> Tensor:
     if len(weight) != rows or weight.shape[1] % inputs:
         return weight
     return weight.reshape(rows, -1, inputs).sum(1)
-
-
-class Teacher:
-    """An exported bundle whose log-probabilities are learned: sum over rows of KL(teacher ‖ student).
-
-    Raises TrainingError when its units, features or rows are not those of the model that is to learn from it.
-    """
-
-    def __init__(self, folder: Path, alphabet: Alphabet, options: RunOptions) -> None:
-        from .bundling import load_bundle
-        from .onnx_graph import session
-
-        bundle = load_bundle(folder)
-        step, wanted = bundle.output.frame_seconds, frame_seconds(options.network)
-        if bundle.alphabet != alphabet:
-            raise TrainingError(f"{folder}: the teacher writes other units than the model that is to learn from it")
-        # what it turns down before recognition is left out: it hears what the student does, samples in any rows
-        ours, theirs = cache.recipe_of(options.network.encoder), replace(bundle.features, noise_db=0.0)
-        if (replace(theirs, hop=ours.hop) if theirs.kind == "waveform" else theirs) != ours:
-            raise TrainingError(f"{folder}: the teacher reads other features than {options.network.encoder} does")
-        if abs(step - wanted) > 1e-6:
-            raise TrainingError(
-                f"{folder}: the teacher writes a row each {1000 * step:g} ms, the model that is to learn from it each "
-                f"{1000 * wanted:g} ms: set network.merge, stack or rows so that they agree"
-            )
-        self._graph = session(folder / bundle.graph, threads=torch.get_num_threads())
-
-    def loss(self, inputs: Tensor, lengths: Tensor, log_probs: Tensor, rows: Tensor) -> Tensor:
-        """inputs (batch, bands, frames), or (batch, samples), as both networks take them."""
-        from .onnx_graph import run_batch
-
-        heard = run_batch(self._graph, inputs.contiguous().numpy(), lengths.numpy())
-        told = torch.from_numpy(heard).to(log_probs.device)
-        n = min(told.shape[1], log_probs.shape[1])
-        return divergence(told[:, :n, : log_probs.shape[2]], log_probs[:, :n], rows.clamp(max=n))
-
-
-def ctc(
-    criterion: nn.CTCLoss, log_probs: Tensor, rows: Tensor, entries: list[cache.Entry], speller: units.Speller
-) -> tuple[Tensor, int]:
-    """CTC losses (batch,) in nats, and the number of labels."""
-    labels = [speller.encode(entry.text) for entry in entries]
-    sizes = torch.tensor([len(one) for one in labels])
-    flat = torch.tensor([i for one in labels for i in one], dtype=torch.long)
-    losses: Tensor = criterion(log_probs.transpose(0, 1), flat, rows.cpu(), sizes)
-    return losses, int(sizes.sum())
-
-
-def disagreement(log_probs: Tensor, rows: Tensor) -> Tensor:
-    """How far two views of the same utterances are apart, in nats: the first half of the batch and the second.
-
-    Sum over rows of KL(other view ‖ this view), for both; the other view stands still as a teacher does.
-    Source: Yao et al., CR-CTC: consistency regularization on CTC (arXiv 2410.05101).
-    """
-    one, other = log_probs.chunk(2)
-    return divergence(torch.cat([other, one]).detach(), log_probs, rows)
-
-
-def divergence(told: Tensor, log_probs: Tensor, rows: Tensor) -> Tensor:
-    """Sum over the batch's rows of KL(told ‖ log_probs), in nats; what is behind an utterance's rows does not count."""
-    each = (told.exp() * (told - log_probs)).sum(2)
-    return (each * valid(rows, log_probs.shape[1])).sum()
 
 
 def _nothing(line: str) -> None:
@@ -518,46 +444,6 @@ def evaluate(
     if dev and not heard:
         raise TrainingError(f"no dev utterance can be read, first {dev[0].id}: check data.dev")
     return sorted(heard, key=lambda one: (one.source, one.reference))
-
-
-def best_epochs(table: list[dict[str, Any]], folder: Path, count: int) -> list[Path]:
-    """Checkpoints of the epochs with the lowest CER over all sources, at most `count`."""
-    last = table[-1]["source"]
-    ranked = sorted((row["cer"], row["epoch"]) for row in table if row["source"] == last)
-    paths = [folder / f"epoch-{epoch:03d}.pt" for _, epoch in ranked[:count]]
-    return sorted(path for path in paths if path.exists())
-
-
-def line_of(row: dict[str, Any]) -> str:
-    """A row of the epoch table, to be printed."""
-    return (
-        f"epoch {row['epoch']:3d}  {row['source']:16s} training loss {row['training_loss']:.3f}  "
-        f"validation loss {row['validation_loss']:.3f}  CER {100 * row['cer']:5.2f} %  WER {100 * row['wer']:5.2f} %  "
-        f"rate {row['rate']:.2e}  {row['hours_per_second']:.4f} h/s"
-    )
-
-
-def record(table: list[dict[str, Any]], folder: Path) -> None:
-    """The epoch table as CSV, as a picture where matplotlib is there, and for TensorBoard where that is."""
-    write_table(table, folder / "epochs.csv")
-    plot.curves(table, folder / "curves.png")
-    plot.tensorboard(table, folder / "tensorboard")
-
-
-def stalled(table: list[dict[str, Any]], patience: int) -> bool:
-    """Whether the last `patience` epochs brought no better CER over all sources."""
-    last = table[-1]["source"]
-    rates = [row["cer"] for row in table if row["source"] == last]
-    return len(rates) > patience and min(rates[-patience:]) >= min(rates[:-patience])
-
-
-def write_table(table: list[dict[str, Any]], path: Path) -> None:
-    """The epoch table as CSV."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS)
-    writer.writeheader()
-    writer.writerows(table)
-    write_atomically(path, text.getvalue())
 
 
 def _same_network(found: RunOptions, wanted: RunOptions, path: Path) -> None:

@@ -14,21 +14,28 @@ from ..lm.recipe import Recipe, Say
 from ..outputs import write_atomically
 from ..punctuation import CASES, FORMAT, SIGNS, Punctuator
 from . import punctuation_pauses, punctuation_text, steps
+from .device import choose_device
 from .language_network import LONGEST, PunctuationNetwork
 from .language_options import PunctuationTraining
 from .language_text import Lines, Texts, corpora
-from .loop import choose_device
 from .punctuation_export import Score, add_metadata, export, of_network, score, told, total
 
 STATE, GRAPH, CARD = "punctuation.pt", "punctuation.onnx", "punctuation.json"
 
 
 def train(
-    recipe: Recipe, data: Path, folder: Path, options: PunctuationTraining, say: Say, speech: Path | None = None
+    recipe: Recipe,
+    data: Path,
+    folder: Path,
+    options: PunctuationTraining,
+    say: Say,
+    speech: Path | None = None,
+    start: Path | None = None,
 ) -> dict[str, Any]:
     """Trains to the last step and exports; returns the card. `say` is told what happens, a line at a time.
 
     speech: transcripts with timed words, that say how long pauses are.
+    start: the state of this training before it was lengthened; half of its weights and half of these are taken then.
 
     Raises InputNotFound, MissingExtra, OutputError, OptionError (the folder is a file), TrainingError: too little text,
     a state of another run, a loss that is not a number, a graph that differs from PyTorch.
@@ -36,6 +43,7 @@ def train(
     if speech is not None:
         punctuation_pauses.check(speech)
     device, last = choose_device(options.device), folder / STATE
+    before = None if start is None else steps.other_end(start, options)
     state = steps.begun(last, folder / GRAPH, options)
     texts = punctuation_text.prepare(recipe, data, folder / "work", options.pieces, say)
     held_out = {name: _some(lines, options.report_lines) for name, lines in texts.report.items() if len(lines.starts)}
@@ -48,7 +56,11 @@ def train(
         return f"F1, %: {told(total(found))}"
 
     steps.run(network, rows, texts, options, last, state, measure, say)
-    card = finish(network, recipe, texts, steps.told(options, state), folder, held_out, say)
+    told_of = steps.told(options, state)
+    if before is not None:
+        steps.halfway(network, before, texts)
+        told_of |= {"halfway_to": before["step"]}
+    card = finish(network, recipe, texts, told_of, folder, held_out, say)
     return card if speech is None else hear(folder, speech, card, say)
 
 

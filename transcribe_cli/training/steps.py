@@ -127,6 +127,20 @@ def run(
             began += time.monotonic() - paused
 
 
+def other_end(path: Path, options: Options) -> dict[str, Any]:
+    """The state that the same training had before it was lengthened. Raises TrainingError where it is none."""
+    state = checkpoint.load(path, "name the state that this training had before it was lengthened")
+    _same_run(state, options, path)
+    return state
+
+
+def halfway(network: LanguageNetwork | PunctuationNetwork, state: Mapping[str, Any], texts: Texts) -> None:
+    """The network becomes the mean of itself and of a state. Raises TrainingError where that has other pieces."""
+    if state["text"] != texts.fingerprint:
+        raise TrainingError("--start: a state of other text, which cannot be averaged with this one")
+    network.load_state_dict(checkpoint.mean([network.state_dict(), state["model"]]))
+
+
 def told(options: RescorerOptions, state: Mapping[str, Any]) -> dict[str, Any]:
     """What a card says of a run: the options that made the weights what they are, and where it was lengthened.
 
