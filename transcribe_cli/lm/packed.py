@@ -14,8 +14,9 @@ from ..errors import InputNotFound, LanguageModelError
 # how a compressed file begins, and what opens it
 _STARTS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 
-# what reading a damaged one raises
-DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)
+# what reading a damaged one raises; the first are of nothing else
+_TORN = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
+DAMAGED = (*_TORN, OSError)
 
 
 def unpacker(head: bytes) -> Callable[..., Any] | None:
@@ -27,7 +28,8 @@ def unpacker(head: bytes) -> Callable[..., Any] | None:
 def open_text(path: Path) -> Iterator[IO[bytes]]:
     """A file, plain or in gzip, bzip2 or xz, for reading its bytes.
 
-    Raises InputNotFound where there is none, LanguageModelError where the system refuses.
+    Raises InputNotFound where there is none, LanguageModelError where the system refuses or what was compressed is
+    damaged.
     """
     try:
         file = path.open("rb")
@@ -37,7 +39,10 @@ def open_text(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise LanguageModelError(f"{path}: cannot be read ({error.strerror or error})") from error
     with file, contextlib.nullcontext(file) if unpack is None else unpack(file) as content:
-        yield content
+        try:
+            yield content
+        except _TORN as error:
+            raise LanguageModelError(f"{path}: cannot be read ({error})") from error
 
 
 def packed(file: BinaryIO, ending: str) -> contextlib.AbstractContextManager[IO[bytes]]:
