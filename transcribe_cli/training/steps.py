@@ -50,7 +50,7 @@ def begun(path: Path, graph: Path, options: Options) -> dict[str, Any]:
     check_target(graph, overwrite=True)
     state = checkpoint.load(path) if path.exists() else {}
     if state:
-        _same_run(state, options, path)
+        _same_run(state, options, path, "train into another folder, or delete it")
         if state["options"]["steps"] != options.steps:
             state["lengthened"] = [*state.get("lengthened", []), state["step"]]
     return state
@@ -129,8 +129,9 @@ def run(
 
 def other_end(path: Path, options: Options) -> dict[str, Any]:
     """The state that the same training had before it was lengthened. Raises TrainingError where it is none."""
-    state = checkpoint.load(path, "name the state that this training had before it was lengthened")
-    _same_run(state, options, path)
+    cure = "name the state that this training had before it was lengthened"
+    state = checkpoint.load(path, cure)
+    _same_run(state, options, path, cure)
     return state
 
 
@@ -172,22 +173,19 @@ def schedule(step: int, options: RescorerOptions) -> float:
     return min(1.0, (step + 1) / max(1, options.warmup_steps), left)
 
 
-def _same_run(state: dict[str, Any], options: Options, path: Path) -> None:
+def _same_run(state: dict[str, Any], options: Options, path: Path, cure: str) -> None:
     """Raises TrainingError where a state is of other options, or of none of ours."""
     try:
         found = type(options)(**state["options"])
         state["step"], state["optimisers"], state["text"], state["pieces"]
     except (KeyError, TypeError, ValueError) as error:
-        raise TrainingError(f"{path} is no state of this training: train into another folder, or delete it") from error
+        raise TrainingError(f"{path} is no state of this training: {cure}") from error
     free = {name: getattr(options, name) for name in FREE}
     for name, value in asdict(replace(found, **free)).items():
         longer = name == "steps" and options.steps > value
         if value != getattr(options, name) and not longer:
             flag = "--" + name.replace("_", "-")
-            raise TrainingError(
-                f"{path} was trained with {flag} {value}, not {getattr(options, name)}: "
-                "train into another folder, or delete it"
-            )
+            raise TrainingError(f"{path} was trained with {flag} {value}, not {getattr(options, name)}: {cure}")
 
 
 def _has_bfloat16(device: torch.device) -> bool:
