@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transcribe_cli.bundle.store import find
-from transcribe_cli.lm.packed import open_text
+from transcribe_cli.lm.packed import read_lines
 from transcribe_cli.punctuation import CASES, ENDS, SIGNS, PunctuationOptions, Punctuator, punctuated
 from transcribe_cli.training.punctuation_export import Found
 from transcribe_cli.training.punctuation_text import UNTOLD, marked
@@ -71,15 +71,14 @@ def read(path: Path, most: int) -> tuple[list[str], list[int]]:
     """The words of the first lines that can be read, and their marks."""
     words: list[str] = []
     marks: list[int] = []
-    with open_text(path) as file:
-        for line in file:
-            if not most:
-                break
-            found = marked(line.decode("utf-8", "replace"))
-            if found is not None:
-                words += found[0]
-                marks += found[1]
-                most -= 1
+    for line in read_lines(path):
+        if not most:
+            break
+        found = marked(line.decode("utf-8", "replace"))
+        if found is not None:
+            words += found[0]
+            marks += found[1]
+            most -= 1
     return words, marks
 
 

@@ -1,9 +1,12 @@
 """A recipe becomes a model and a card, and no tested sentence gets into it."""
 
+import bz2
+import gzip
 import json
 import lzma
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import kenlm
@@ -11,7 +14,7 @@ import pytest
 from toy_corpus import sentences
 
 from transcribe_cli.cli import run
-from transcribe_cli.errors import InputNotFound, OptionError
+from transcribe_cli.errors import InputNotFound, LanguageModelError, OptionError
 from transcribe_cli.lm import layout, recipe
 from transcribe_cli.lm.model import LanguageModel
 
@@ -195,6 +198,19 @@ def test_senseless_recipe_is_refused_with_its_key(tmp_path: Path, change: object
     (tmp_path / "lm.toml").write_text(change(RECIPE))  # type: ignore[operator]
     with pytest.raises(OptionError, match=message):
         recipe.load(tmp_path / "lm.toml")
+
+
+@pytest.mark.parametrize("pack", [bz2.compress, gzip.compress, lzma.compress])
+def test_a_damaged_text_is_named_and_nothing_of_it_is_kept(
+    tmp_path: Path, data: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / "lm.toml").write_text(RECIPE)
+    whole = bytearray(pack((data / "text" / "one.txt").read_bytes()))
+    whole[len(whole) // 2] ^= 0xFF
+    (data / "text" / "two.txt.xz").write_bytes(whole)
+    with pytest.raises(LanguageModelError, match=r"two\.txt\.xz: cannot be read"):
+        recipe.prepare(recipe.load(tmp_path / "lm.toml"), data, tmp_path / "work", lambda _: None)
+    assert not (tmp_path / "work" / "two.txt").exists()
 
 
 def test_missing_recipe_and_text_are_named(tmp_path: Path, data: Path) -> None:

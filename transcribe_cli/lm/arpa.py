@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import LanguageModelError
 from ..outputs import atomically
 from .ngrams import NO_PROBABILITY, OTHER_UNK, SPECIALS, NGramModel, Rows, Table, find
-from .packed import DAMAGED, open_text, packed
+from .packed import packed, read_lines
 
 COUNT = re.compile(rb"ngram\s+(\d+)\s*=\s*(\d+)")
 SECTION = re.compile(rb"\\(\d+)-grams:")
@@ -29,20 +29,12 @@ def read(path: Path) -> NGramModel:
         InputNotFound: no such file.
         LanguageModelError: not an ARPA file, cut off, or with n-grams whose words or contexts are not in it.
     """
-    with open_text(path) as file:
-        try:
-            return _parse(path, iter(file.readline, b""))
-        except DAMAGED as error:
-            raise LanguageModelError(f"{path}: damaged compressed file ({error})") from error
+    return _parse(path, read_lines(path))
 
 
 def read_sizes(path: Path) -> tuple[int, ...]:
     """The numbers of n-grams that an ARPA file's header states. Raises as `read`."""
-    with open_text(path) as file:
-        try:
-            return tuple(_header(path, iter(file.readline, b"")))
-        except DAMAGED as error:
-            raise LanguageModelError(f"{path}: damaged compressed file ({error})") from error
+    return tuple(_header(path, read_lines(path)))
 
 
 def _parse(path: Path, lines: Iterator[bytes]) -> NGramModel:

@@ -14,9 +14,8 @@ from ..errors import InputNotFound, LanguageModelError
 # how a compressed file begins, and what opens it
 _STARTS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 
-# what reading a damaged one raises; the first are of nothing else
-_TORN = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
-DAMAGED = (*_TORN, OSError)
+# what reading a damaged one raises
+DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)
 
 
 def unpacker(head: bytes) -> Callable[..., Any] | None:
@@ -28,8 +27,7 @@ def unpacker(head: bytes) -> Callable[..., Any] | None:
 def open_text(path: Path) -> Iterator[IO[bytes]]:
     """A file, plain or in gzip, bzip2 or xz, for reading its bytes.
 
-    Raises InputNotFound where there is none, LanguageModelError where the system refuses or what was compressed is
-    damaged.
+    Raises InputNotFound where there is none, LanguageModelError where the system refuses.
     """
     try:
         file = path.open("rb")
@@ -39,10 +37,19 @@ def open_text(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise LanguageModelError(f"{path}: cannot be read ({error.strerror or error})") from error
     with file, contextlib.nullcontext(file) if unpack is None else unpack(file) as content:
+        yield content
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file, plain or compressed, as `open_text` opens it; LanguageModelError where it is damaged too.
+
+    What their reader raises is no damage: it does not come by here.
+    """
+    with open_text(path) as file:
         try:
-            yield content
-        except _TORN as error:
-            raise LanguageModelError(f"{path}: cannot be read ({error})") from error
+            yield from file
+        except DAMAGED as error:
+            raise LanguageModelError(f"{path}: cannot be read: damaged compressed file ({error})") from error
 
 
 def packed(file: BinaryIO, ending: str) -> contextlib.AbstractContextManager[IO[bytes]]:

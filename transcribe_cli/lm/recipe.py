@@ -27,7 +27,7 @@ from . import binary, counts, prune, smoothing
 from .files import characters
 from .interpolate import expectation_maximisation, mix
 from .ngrams import BOS, EOS, UNK, NGramModel, encode, score
-from .packed import open_text
+from .packed import read_lines
 from .text import normalise
 
 BLOCK_LINES = 50  # lines that are held out together, so that neighbours do not give each other away
@@ -277,8 +277,8 @@ def _normalised(source: Path, kept: Path) -> list[str]:
     """A text's normalised lines; `kept` spares the next run the work as long as it bears its source's time."""
     changed = source.stat().st_mtime_ns
     if not kept.exists() or kept.stat().st_mtime_ns != changed:
-        with open_text(source) as raw, atomically(kept) as file:
-            for line in raw:
+        with atomically(kept) as file:
+            for line in read_lines(source):
                 words = normalise(line.decode("utf-8", "replace").strip())
                 if words:
                     file.write(f"{words}\n".encode())
@@ -313,16 +313,15 @@ def find_text(data: Path, name: str) -> Path:
 
 def transcripts(manifest: Path, source: str) -> Iterator[str]:
     """The texts of a manifest's lines (of one source). Raises ManifestError, naming the line, where it has none."""
-    with open_text(manifest) as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                entry = json.loads(line)
-                if not source or entry.get("source") == source:
-                    yield str(entry["text"])
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise ManifestError(f"{manifest}: line {number} is no JSON object with a text") from error
+    for number, line in enumerate(read_lines(manifest), 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            if not source or entry.get("source") == source:
+                yield str(entry["text"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ManifestError(f"{manifest}: line {number} is no JSON object with a text") from error
 
 
 def split(lines: Sequence[str], period: int) -> Texts:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TrainingError
-from ..lm.packed import open_text
+from ..lm.packed import read_lines
 from ..punctuation import ENDS, Punctuator
 
 Floats = NDArray[np.float64]
@@ -76,16 +76,15 @@ def _distributions(prior: Floats, lengths: NDArray[np.int64]) -> Floats:
 
 def _recordings(path: Path) -> Iterator[tuple[list[str], Floats, Floats]]:
     """Words, starts and ends in seconds, of every line with two words or more."""
-    with open_text(path) as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                words = [one for one in json.loads(line).get("words", []) if one["word"].strip()]
-                times = np.array([(one["start"], one["end"]) for one in words], np.float64).reshape(-1, 2)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise TrainingError(
-                    f"{path}: line {number} is no transcript with timed words: make them with --format jsonl"
-                ) from error
-            if len(words) > 1:
-                yield [one["word"] for one in words], times[:, 0], times[:, 1]
+    for number, line in enumerate(read_lines(path), 1):
+        if not line.strip():
+            continue
+        try:
+            words = [one for one in json.loads(line).get("words", []) if one["word"].strip()]
+            times = np.array([(one["start"], one["end"]) for one in words], np.float64).reshape(-1, 2)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TrainingError(
+                f"{path}: line {number} is no transcript with timed words: make them with --format jsonl"
+            ) from error
+        if len(words) > 1:
+            yield [one["word"] for one in words], times[:, 0], times[:, 1]

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import TrainingError
-from ..lm.packed import open_text
+from ..lm.packed import read_lines
 from ..lm.recipe import BLOCK_LINES, Recipe, Say, find_text
 from ..lm.text import ABBREVIATIONS, PLAIN, normalise
 from ..punctuation import CASES, SIGNS
@@ -147,15 +147,14 @@ class _Read:
 def _read(path: Path, period: int, numbers: defaultdict[str, int]) -> tuple[_Read, _Read]:
     """A text's lines to learn from, and those held out: a block of lines in each `period` blocks."""
     words, marks, lengths = (array("I"), array("I")), (bytearray(), bytearray()), (array("q"), array("q"))
-    with open_text(path) as file:
-        for i, line in enumerate(file):
-            found = marked(line.decode("utf-8", "replace"))
-            if found is None or not found[0]:
-                continue
-            held_out = i // BLOCK_LINES % period == period // 2
-            words[held_out].extend(map(numbers.__getitem__, found[0]))
-            marks[held_out].extend(found[1])
-            lengths[held_out].append(len(found[0]))
+    for i, line in enumerate(read_lines(path)):
+        found = marked(line.decode("utf-8", "replace"))
+        if found is None or not found[0]:
+            continue
+        held_out = i // BLOCK_LINES % period == period // 2
+        words[held_out].extend(map(numbers.__getitem__, found[0]))
+        marks[held_out].extend(found[1])
+        lengths[held_out].append(len(found[0]))
     train, report = (
         _Read(np.array(words[i], np.uint32), np.frombuffer(marks[i], np.uint8), np.array(lengths[i], np.int64))
         for i in range(2)
