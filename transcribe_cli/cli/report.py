@@ -48,7 +48,10 @@ class Report:
         return 1 if self._failures else 0
 
     def _table(self) -> None:
-        rows = [(shown(one.name), reason) for one, reason in self._failures[:MOST_ROWS]]
+        # recordings end in any order; those that failed before are no tasks of this run
+        order = {task.input: i for i, task in enumerate(self._plan.tasks)}
+        failures = sorted(self._failures, key=lambda failure: order.get(failure[0], -1))
+        rows = [(shown(one.name), reason) for one, reason in failures[:MOST_ROWS]]
         width = min(60, max(len(name) for name, _ in rows))
         for name, reason in rows:
             print(f"  {name:{width}}  {reason.removeprefix(name + ': ')}", file=sys.stderr)
