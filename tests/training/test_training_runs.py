@@ -88,7 +88,7 @@ def test_the_cache_holds_what_the_encoder_says(beeps, tiny_encoder, tmp_path):
     assert [one.text for one in entries] == [
         json.loads(x)["text"] for x in (beeps / "dev.jsonl").read_text().splitlines()
     ]
-    network, recipe = encoders.load("tiny", tiny_encoder), cache.recipe_of("tiny")
+    network, recipe = encoders.load("tiny", tiny_encoder), cache.recipe_of(run)
     held = cache.Frames()
     for entry, utterance in zip(entries, cache.manifest.read(beeps / "dev.jsonl"), strict=True):
         mel = cache.finish(cache.frames(cache.Reader()(utterance), recipe), recipe)
@@ -165,7 +165,7 @@ def test_upper_blocks_learn_over_a_cache_of_the_lower_ones(beeps, tiny_encoder, 
     (entries,), _ = cache.read(tmp_path / "cache", run.data.dev, 5)
     held = torch.from_numpy(source(entries[0], 0))[None]
     (utterance, *_) = cache.manifest.read(beeps / "dev.jsonl")
-    recipe = cache.recipe_of("tiny")
+    recipe = cache.recipe_of(run)
     mel = cache.finish(cache.frames(cache.Reader()(utterance), recipe), recipe)
     inputs = torch.from_numpy(np.ascontiguousarray(mel.T[None], np.float32))
     with torch.inference_mode():
@@ -180,7 +180,7 @@ def test_a_network_that_is_trained_whole_learns_from_cached_features(beeps, tiny
     list(cache.fill(run, tmp_path / "cache"))
     (entries,), _ = cache.read(tmp_path / "cache", run.data.dev, 5)
     (utterance, *_) = cache.manifest.read(beeps / "dev.jsonl")
-    recipe = cache.recipe_of("tiny")
+    recipe = cache.recipe_of(run)
     mel = cache.finish(cache.frames(cache.Reader()(utterance), recipe), recipe)
     source, _ = loop.assemble(run, 5, 0)
     np.testing.assert_allclose(source(entries[0], 0), mel, atol=2e-3)

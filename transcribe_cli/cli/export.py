@@ -38,7 +38,9 @@ def export(
     ] = None,
     noise_db: Annotated[
         float | None,
-        typer.Option(help="turn loud steady noise down by up to so much; 6 suits speech; default: as in --start"),
+        typer.Option(
+            help="turn loud steady noise down by up to so much; 6 suits speech; default: as trained, or as --start"
+        ),
     ] = None,
     measure: Annotated[Path | None, typer.Option(help="manifest to measure word errors and speed on")] = None,
     limit: Annotated[int, typer.Option(help="utterances of each source to measure; 0: all")] = 0,

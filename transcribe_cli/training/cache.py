@@ -11,7 +11,7 @@ variant.
 import dataclasses
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import soundfile
 import soxr
 import torch
 
-from ..errors import OutputError, TrainingError, TranscribeError
+from ..errors import OptionError, OutputError, TrainingError, TranscribeError
 from ..features import FeatureRecipe, finish, frames
 from ..outputs import atomically, write_atomically
 from . import encoder as encoders
@@ -92,6 +92,7 @@ def fingerprint(options: RunOptions) -> dict[str, Any]:
         kind = key.split("_")[0]
         return bool(augmentation[key]) and bool(augmentation.get(kind, True))
 
+    noise = {"noise_db": options.data.noise_db} if options.data.noise_db else {}
     return {
         "format": 1,
         "encoder": held(options),
@@ -99,6 +100,7 @@ def fingerprint(options: RunOptions) -> dict[str, Any]:
         "shard": options.data.shard,
         "seed": options.data.seed,
         "augment": {key: value for key, value in augmentation.items() if active(key)},
+        **noise,
     }
 
 
@@ -117,10 +119,14 @@ def check_fingerprint(folder: Path, options: RunOptions) -> None:
         )
 
 
-def recipe_of(name: str) -> FeatureRecipe:
-    """The features that an encoder reads."""
-    mel = name == "conv" or encoders.FACTS[name].input == "mel"
-    return FeatureRecipe() if mel else FeatureRecipe.from_dict({"kind": "waveform"})
+def recipe_of(options: RunOptions) -> FeatureRecipe:
+    """The features that a run's encoder reads. Raises OptionError where noise is to be turned down in plain samples."""
+    name, noise_db = options.network.encoder, options.data.noise_db
+    if name == "conv" or encoders.FACTS[name].input == "mel":
+        return FeatureRecipe(noise_db=noise_db)
+    if noise_db:
+        raise OptionError(f"data.noise_db is for encoders that read mel features; {name} reads samples: leave it out")
+    return FeatureRecipe.from_dict({"kind": "waveform"})
 
 
 class Reader:
@@ -198,7 +204,7 @@ def fill(options: RunOptions, folder: Path, worker: tuple[int, int] = (0, 1)) ->
     check_fingerprint(folder, options)
     refuse_twins(options.data.dev + options.data.train)
     shape = options.network
-    recipe, network = recipe_of(shape.encoder), None
+    recipe, network = recipe_of(options), None
     if holds_hidden(options):
         network = pretrained(shape, shape.frozen_blocks)
     elif recipe.kind == "waveform":
@@ -278,7 +284,7 @@ def vary(
     utterance: Utterance,
     variant: str,
     options: RunOptions,
-    voices: list[npt.NDArray[np.float32]],
+    voices: Sequence[npt.NDArray[np.float32]],
     salt: int = 0,
 ) -> tuple[npt.NDArray[np.float32], dict[str, float]]:
     """The named variant of an utterance; it depends on seed, salt, variant, and the utterance's file and place."""

@@ -5,13 +5,15 @@ Both list what there is as entries, name what is ready (a cache may be growing),
 
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..errors import ManifestError
+from ..errors import ManifestError, TrainingError
 from ..features import FeatureRecipe, finish, frames
 from . import cache, corpora, manifest
 from .cache import RATE, Entry
@@ -51,6 +53,28 @@ class Cached:
         return self._frames(entry).astype(np.float32)
 
 
+class _Voices(Sequence[Array]):
+    """Other speakers for babble: utterances that are read when one of them is asked for."""
+
+    def __init__(self, utterances: Sequence[Utterance], read: Callable[[Utterance], Array]) -> None:
+        self._utterances, self._read = utterances, read
+
+    def __len__(self) -> int:
+        return len(self._utterances)
+
+    @overload
+    def __getitem__(self, at: int) -> Array: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Array]: ...
+    def __getitem__(self, at: int | slice) -> Array | Sequence[Array]:
+        if isinstance(at, slice):
+            return _Voices(self._utterances[at], self._read)
+        try:
+            return self._read(self._utterances[at])
+        except TrainingError:  # one voice less
+            return np.zeros(0, np.float32)
+
+
 class Live:
     """Features made from the audio each time, with fresh augmentation each time.
 
@@ -67,6 +91,7 @@ class Live:
         self._files: OrderedDict[Path, npt.NDArray[np.int16]] = OrderedDict()
         self._memory, self._held = memory, 0
         self._utterances: dict[Entry, Utterance] = {}
+        self._spoken: list[Utterance] = []  # of the training sets
         self.dropped: dict[str, str] = {}  # utterances that cannot be used, and why
 
     def names(self, sets: tuple[DataSet, ...]) -> list[str]:
@@ -76,12 +101,16 @@ class Live:
     def entries(self, sets: tuple[DataSet, ...], only: set[str]) -> tuple[list[list[Entry]], int]:
         """A list a set of its utterances in each of its variants."""
         lists = []
+        self._spoken = [] if sets == self._options.data.train else self._spoken
         for one in sets:
             entries = []
             for path in manifest.find(one.manifest):
                 if str(path) in only:
                     for utterance in manifest.read(path):
-                        entries += self._entries(utterance, one.variants)
+                        usable = self._entries(utterance, one.variants)
+                        entries += usable
+                        if usable and sets == self._options.data.train:
+                            self._spoken.append(utterance)
             lists.append(entries)
         return lists, 0
 
@@ -120,8 +149,9 @@ class Live:
         if entry.variant != "clean":
             varied = f"{entry.variant}/{step}"
             samples = cache.vary(
-                samples, utterance, entry.variant, self._options, [], salt=zlib.crc32(varied.encode())
-            )[0]
+                samples, utterance, entry.variant, self._options, _Voices(self._spoken, self._read),
+                salt=zlib.crc32(varied.encode()),
+            )[0]  # fmt: skip
         if self._recipe.kind == "waveform":
             return samples
         return np.ascontiguousarray(finish(frames(samples, self._recipe), self._recipe), np.float32)

@@ -43,8 +43,8 @@ def export(
     language_model: a file to go into the bundle; see `attach`.
     start: what the training began with, half of which is taken; see `restore`.
     rescorer: a neural language model that has a say beside `language_model`.
-    noise_db: see `FeatureRecipe`; no part of training, where the network learns from noise as it is. None: what the
-    bundle says that the training began with, else 0.
+    noise_db: see `FeatureRecipe`. None: what the network was trained with; where it learned from noise as it is, what
+    the bundle says that the training began with, else 0.
     overwrite: a model that is there gives way; its language model stays where it fits, and so do files of other kinds.
 
     Raises OptionError when the folder is taken, TrainingError when the checkpoints do not fit together, when the
@@ -59,7 +59,7 @@ def export(
         Rescorer(rescorer)
     network, options, alphabet, sounds = restore(paths, start)
     if noise_db is None:
-        noise_db = 0.0 if start is None or checkpoint.is_one(start) else load_bundle(start).features.noise_db
+        noise_db = options.data.noise_db or _noise_db_of(start)
     data = card(options, alphabet, version, {"weights": weights, **(extra or {})}, ragged, sounds, noise_db)
     after, gone = checked(data), set[str]()
     if before is not None:
@@ -108,6 +108,11 @@ class _Timed(Network):
         future.set_result(self._run_one(features))
         self.spent += time.process_time() - began
         return future
+
+
+def _noise_db_of(start: Path | None) -> float:
+    """What the bundle that a training began with says; 0 where it began with none."""
+    return 0.0 if start is None or checkpoint.is_one(start) else load_bundle(start).features.noise_db
 
 
 def measure_bundle(folder: Path, path: Path, limit: int = 0) -> list[str]:

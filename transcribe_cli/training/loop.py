@@ -277,7 +277,7 @@ def assemble(options: RunOptions, tokens: int, auxiliary_tokens: int) -> tuple[S
         network.encoder.load_state_dict(pretrained(shape).state_dict())
     if options.data.cache:
         return Cached(options), network
-    return Live(options, network.encoder, cache.recipe_of(shape.encoder)), network
+    return Live(options, network.encoder, cache.recipe_of(options)), network
 
 
 def begin_with(network: Head | Recogniser, start: dict[str, Tensor]) -> int:

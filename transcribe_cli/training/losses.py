@@ -55,8 +55,9 @@ class Teacher:
         step, wanted = bundle.output.frame_seconds, frame_seconds(options.network)
         if bundle.alphabet != alphabet:
             raise TrainingError(f"{folder}: the teacher writes other units than the model that is to learn from it")
-        # what it turns down before recognition is left out: it hears what the student does, samples in any rows
-        ours, theirs = cache.recipe_of(options.network.encoder), replace(bundle.features, noise_db=0.0)
+        # it hears what the student does, with the noise that is left there, and samples in any rows
+        ours = cache.recipe_of(options)
+        theirs = replace(bundle.features, noise_db=ours.noise_db)
         if (replace(theirs, hop=ours.hop) if theirs.kind == "waveform" else theirs) != ours:
             raise TrainingError(f"{folder}: the teacher reads other features than {options.network.encoder} does")
         if abs(step - wanted) > 1e-6:

@@ -90,6 +90,10 @@ class DataOptions:
     shard: int = option(128, "utterances a cache shard", minimum=1)
     max_seconds: float = option(24.0, "longer utterances are left out", minimum=0.5, maximum=30)
     seed: int = option(1, "seed of the augmentation", minimum=0)
+    noise_db: float = option(
+        0.0, "mel features have steady noise turned down by up to so much, in training and in the model's card; 0: not",
+        minimum=0, maximum=40,
+    )  # fmt: skip
     units: str = option("char", "what the model writes", choices=("char", "phoneme", "syllable", "word", "bpe"))
     units_size: int = option(500, "most units of a word or bpe inventory", minimum=30)
     auxiliary_units: str = option("phoneme", "what an auxiliary head writes", choices=("char", "phoneme", "syllable"))
