@@ -223,8 +223,8 @@ def test_the_card_says_by_how_much_steady_noise_is_turned_down(place):
 
     make(place / "b.pt", change=stir)
 
-    def noise_db(*arguments):
-        assert run(["export", "b.pt", "--out", "out", "--overwrite", *arguments]) == 0
+    def noise_db(*arguments, of="b.pt"):
+        assert run(["export", of, "--out", "out", "--overwrite", *arguments]) == 0
         return find("./out").card.features.noise_db
 
     assert noise_db() == 0
@@ -233,6 +233,9 @@ def test_the_card_says_by_how_much_steady_noise_is_turned_down(place):
     assert noise_db("--start", "six") == 6
     assert noise_db("--start", "six", "--noise-db", "0") == 0
     assert noise_db("--noise-db", "9") == 9
+    make(place / "c.pt", change=stir, data=DataOptions(noise_db=8))  # it learned from what is turned down
+    assert noise_db(of="c.pt") == noise_db("--start", "six", of="c.pt") == 8
+    assert noise_db("--noise-db", "5", of="c.pt") == 5
 
 
 @pytest.fixture
