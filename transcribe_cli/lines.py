@@ -8,7 +8,7 @@ these a line's neighbourhood is found, and in the neighbourhood the line, both b
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from operator import eq
 
 _END = "\0"  # before and behind every line
@@ -45,8 +45,10 @@ class SortedLines:
         return self._text.find(f"{_END}{line}{_END}", self._starts[piece] - 1, self._starts[piece + 1]) >= 0
 
     def __iter__(self) -> Iterator[str]:
-        for start, end in zip(self._starts, self._starts[1:], strict=False):
-            yield from self._text[start : end - 1].split(_END)
+        ends = islice(self._starts, 1, None)
+        return chain.from_iterable(
+            self._text[start : end - 1].split(_END) for start, end in zip(self._starts, ends, strict=False)
+        )
 
     def __len__(self) -> int:
         return self._size

@@ -146,7 +146,7 @@ class LanguageModel:
             sample = sorted(self.words - set(SPACES))
         else:
             # every k-th word is enough to tell another script or case, and takes a millisecond
-            sample = self.words.every(max(1, len(self.words) // 2000))
+            sample = self.words.every(max(1, len(self.words) // 500))
         spelt = [word for word in sample if alphabet.spells(word)]
         if not sample or 2 * len(spelt) >= len(sample):
             return
